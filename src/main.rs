@@ -1,0 +1,2 @@
+//! The arguments.
+fn main() {}
