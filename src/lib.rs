@@ -1,1 +1,4 @@
 //! Klamm.
+
+/// Ids, offsets, epochs, units, limits and Kafka's error codes.
+pub mod model;

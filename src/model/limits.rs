@@ -1,0 +1,61 @@
+//! Every bound of the broker in one place, each with its reason.
+
+use super::units::{BLOCK, GIB, KIB, MIB};
+
+/// The most shards that one process runs: a mesh has a queue for each pair.
+pub const SHARD_COUNT_MAX: usize = 128;
+/// A request's frame, Kafka's default of `socket.request.max.bytes`.
+pub const REQUEST_BYTES_MAX: usize = 100 * MIB;
+/// A topic's name, as Kafka allows it.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+/// Partitions that one broker takes: their in-memory state is at most 2 KiB each.
+pub const PARTITION_COUNT_MAX: usize = 200_000;
+/// Partitions in one CreateTopics or CreatePartitions request (Kafka: 10,000 records a batch).
+pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
+/// Responses that one connection may have outstanding before its socket is read no further.
+pub const PIPELINE_DEPTH_MAX: usize = 128;
+/// Request bytes in flight on one connection before its socket is read no further; one larger
+/// request is let through alone.
+pub const CONNECTION_INFLIGHT_BYTES_MAX: usize = 8 * MIB;
+/// Batches of one producer that a partition remembers (Kafka: `NUM_BATCHES_TO_RETAIN`).
+pub const PRODUCER_BATCHES_RETAINED: usize = 5;
+/// Idempotent producers that one partition remembers before the longest idle one is dropped.
+pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+
+/// The smallest piece of a partition's memory.
+pub const CHUNK_BYTES_MIN: usize = 4 * KIB;
+/// The largest piece of a partition's memory.
+pub const CHUNK_BYTES_MAX: usize = 256 * KIB;
+/// The least that `memory.bytes` may be for each shard: two commits, a receive pool and chunks
+/// enough for the bytes of a full journal share are never below it.
+pub const MEMORY_PER_SHARD_MIN: usize = 32 * MIB;
+
+/// Commits of one journal in flight when each is to be durable.
+pub const COMMITS_IN_FLIGHT_DURABLE: usize = 2;
+/// Commits of one journal in flight when none has to be durable.
+pub const COMMITS_IN_FLIGHT_RELAXED: usize = 8;
+/// The largest single commit, a multiple of the block.
+pub const COMMIT_BYTES_MAX: usize = MIB;
+/// Default of `journal.bytes`, over all shards: one term of the recovery time.
+pub const JOURNAL_BYTES_DEFAULT: usize = 256 * MIB;
+/// The least journal for one shard.
+pub const JOURNAL_BYTES_PER_SHARD_MIN: usize = 8 * MIB;
+/// What of a fresh journal is zeroed before the broker is ready.
+pub const JOURNAL_ZEROED_AT_START_BYTES: usize = MIB;
+/// Segment files that one shard holds open.
+pub const OPEN_SEGMENTS_MAX: usize = 512;
+/// One read of a segment that is not in memory.
+pub const COLD_READ_BYTES_MAX: usize = 256 * KIB;
+/// The distance between two entries of a segment's sparse index.
+pub const INDEX_INTERVAL_BYTES: usize = 32 * KIB;
+
+/// Kafka's cap on a segment.
+pub const SEGMENT_BYTES_MAX: usize = 2 * GIB - 1;
+/// Messages that wait on one link of the mesh before its sender keeps them back.
+pub const MESH_LINK_DEPTH: usize = 1024;
+
+const _: () = assert!(COMMIT_BYTES_MAX.is_multiple_of(BLOCK));
+const _: () = assert!(
+    CHUNK_BYTES_MIN.is_multiple_of(BLOCK) && CHUNK_BYTES_MAX.is_multiple_of(CHUNK_BYTES_MIN)
+);
+const _: () = assert!(JOURNAL_BYTES_PER_SHARD_MIN >= 4 * COMMIT_BYTES_MAX);
