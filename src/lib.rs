@@ -2,3 +2,6 @@
 
 /// Ids, offsets, epochs, units, limits and Kafka's error codes.
 pub mod model;
+
+/// The machine below everything: the only room that knows glommio, io_uring and libc.
+pub mod runtime;

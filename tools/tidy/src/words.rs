@@ -4,8 +4,16 @@ use crate::finding::Finding;
 use crate::source::{Source, after_bracket, attribute, reads};
 
 /// Crates of the machine: only the runtime imports them, so that the simulator runs the same code.
-const MACHINE: &[&str] =
-    &["glommio", "io_uring", "libc", "core_affinity", "memmap", "memmap2", "rustix", "nix"];
+const MACHINE: &[&str] = &[
+    "glommio",
+    "io_uring",
+    "libc",
+    "core_affinity",
+    "memmap",
+    "memmap2",
+    "rustix",
+    "nix",
+];
 
 const RUNTIME: &str = "src/runtime/";
 
@@ -32,7 +40,9 @@ pub fn check(source: &Source<'_>, findings: &mut Vec<Finding>) {
                 find(".unwrap() outside tests: expect(\"why it cannot fail\")".to_owned());
             }
             "#" => {
-                let Some(open) = attribute(tokens, at) else { continue };
+                let Some(open) = attribute(tokens, at) else {
+                    continue;
+                };
                 let end = after_bracket(tokens, open);
                 if reads(tokens, open + 1, &["ignore"]) {
                     find("#[ignore]: a test that never runs proves nothing".to_owned());
@@ -59,10 +69,18 @@ mod tests {
 
     #[test]
     fn machine_words_stay_in_the_runtime() {
-        check_messages("src/shard/x.rs", "use glommio::Task;", &["glommio outside src/runtime"]);
+        check_messages(
+            "src/shard/x.rs",
+            "use glommio::Task;",
+            &["glommio outside src/runtime"],
+        );
         check_messages("src/runtime/x.rs", "use glommio::Task; unsafe {}", &[]);
         check_messages("src/shard/x.rs", "// glommio\nlet x = \"libc\";", &[]);
-        check_messages("tests/x.rs", "use libc::kill; unsafe {}", &["unsafe outside src/runtime"]);
+        check_messages(
+            "tests/x.rs",
+            "use libc::kill; unsafe {}",
+            &["unsafe outside src/runtime"],
+        );
         check_messages(
             "src/shard/x.rs",
             "thread_local! {}",
@@ -100,7 +118,11 @@ mod tests {
         let message = ".unwrap() outside tests: expect(\"why it cannot fail\")";
         check_messages("src/x.rs", "fn f() { a.unwrap() }", &[message]);
         check_messages("src/x.rs", "fn f() { a.unwrap_or(b) }", &[]);
-        check_messages("src/x.rs", "#[cfg(test)] mod tests { fn f() { a.unwrap() } }", &[]);
+        check_messages(
+            "src/x.rs",
+            "#[cfg(test)] mod tests { fn f() { a.unwrap() } }",
+            &[],
+        );
         check_messages("src/x/tests.rs", "fn f() { a.unwrap() }", &[]);
         check_messages("tests/x.rs", "fn f() { a.unwrap() }", &[]);
     }

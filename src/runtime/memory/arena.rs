@@ -1,0 +1,222 @@
+//! One shard's chunk memory: a memory file that is mapped once, with a hard cap.
+//!
+//! Address space is reserved for the whole cap, pages come when they are first written, and
+//! regions that stay free for a while are punched out of the file again. No ring ever has this
+//! memory registered: after a punch a fixed write would send the old page.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use super::chunk::Chunk;
+use super::free_blocks::{FreeBlocks, REGION_BYTES};
+use crate::model::limits::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
+
+/// Regions that one [`Arena::trim`] gives back at most: a punch of one costs about 0.1 ms.
+const TRIM_REGIONS_MAX: usize = 8;
+
+/// A shard's memory for chunks; clones are the same arena.
+#[derive(Clone)]
+pub struct Arena(Rc<ArenaCore>);
+
+pub(super) struct ArenaCore {
+    base: NonNull<u8>,
+    bytes_max: usize,
+    bytes_used: Cell<usize>,
+    blocks: RefCell<FreeBlocks>,
+    file: OwnedFd,
+}
+
+impl Arena {
+    /// Maps an arena of at most `bytes_max` bytes, rounded down to whole MiB.
+    ///
+    /// Fails where the kernel refuses the memory file or the address space.
+    pub fn new(bytes_max: usize) -> io::Result<Arena> {
+        let regions = bytes_max / REGION_BYTES;
+        if regions == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{bytes_max} bytes of chunk memory are less than {REGION_BYTES}"),
+            ));
+        }
+        let bytes_max = regions * REGION_BYTES;
+        let file = memory_file(bytes_max)?;
+        // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes_max,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_NORESERVE,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast()).expect("mmap never returns null without MAP_FIXED");
+        Ok(Arena(Rc::new(ArenaCore {
+            base,
+            bytes_max,
+            bytes_used: Cell::new(0),
+            blocks: RefCell::new(FreeBlocks::new(regions)),
+            file,
+        })))
+    }
+
+    /// Takes a chunk of `bytes`, a power of two from [`CHUNK_BYTES_MIN`] to [`CHUNK_BYTES_MAX`];
+    /// none if the cap is reached or no free piece is that large (a smaller one may be there).
+    pub fn alloc(&self, bytes: usize) -> Option<Chunk> {
+        assert!(
+            bytes.is_power_of_two() && (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(&bytes),
+            "{bytes} is not a chunk's size"
+        );
+        let at = self.0.blocks.borrow_mut().take(bytes)?;
+        self.0.bytes_used.set(self.0.bytes_used.get() + bytes);
+        Some(Chunk::new(self.0.clone(), at, bytes))
+    }
+
+    /// Bytes that chunks hold now.
+    pub fn bytes_used(&self) -> usize {
+        self.0.bytes_used.get()
+    }
+
+    /// The cap.
+    pub fn bytes_max(&self) -> usize {
+        self.0.bytes_max
+    }
+
+    /// Gives memory that no chunk used since the last call back to the kernel, a few MiB at most;
+    /// returns whether there may be more to give later.
+    ///
+    /// To be called about once a second while it returns true.
+    pub fn trim(&self) -> bool {
+        let mut blocks = self.0.blocks.borrow_mut();
+        for _ in 0..TRIM_REGIONS_MAX {
+            let Some(at) = blocks.take_idle() else { break };
+            if self.0.punch(at).is_ok() {
+                blocks.give_back_untouched(at);
+            } else {
+                blocks.give_back_idle(at);
+                break;
+            }
+        }
+        blocks.begin_idle_period();
+        blocks.idle_regions() > 0
+    }
+
+    /// Bytes of the memory file that are resident.
+    #[cfg(test)]
+    fn resident_bytes(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let file = std::fs::File::from(self.0.file.try_clone().expect("the descriptor is open"));
+        file.metadata()
+            .expect("a memory file has metadata")
+            .blocks()
+            * 512
+    }
+}
+
+impl ArenaCore {
+    /// The address of the piece at `at`.
+    pub(super) fn address(&self, at: usize) -> NonNull<u8> {
+        debug_assert!(at < self.bytes_max);
+        // SAFETY: `at` came from the free blocks, so it lies inside the mapping.
+        unsafe { self.base.add(at) }
+    }
+
+    pub(super) fn give_back(&self, at: usize, bytes: usize) {
+        self.blocks.borrow_mut().give_back(at, bytes);
+        self.bytes_used.set(self.bytes_used.get() - bytes);
+    }
+
+    fn punch(&self, at: usize) -> io::Result<()> {
+        // SAFETY: the descriptor is our own memory file, and the region is free: no chunk, hence
+        // no lease, points into it.
+        let done = unsafe {
+            libc::fallocate(
+                self.file.as_raw_fd(),
+                libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE,
+                at as libc::off_t,
+                REGION_BYTES as libc::off_t,
+            )
+        };
+        if done == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+}
+
+impl Drop for ArenaCore {
+    fn drop(&mut self) {
+        // SAFETY: every chunk and lease holds the core, so nothing points into the mapping now.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes_max) };
+    }
+}
+
+fn memory_file(bytes: usize) -> io::Result<OwnedFd> {
+    // SAFETY: the name is a C string and the flag is known to the kernel.
+    let fd = unsafe { libc::memfd_create(c"klamm-chunks".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is fresh and owned by nobody else.
+    let file = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: plain system call on our own descriptor.
+    if unsafe { libc::ftruncate(file.as_raw_fd(), bytes as libc::off_t) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::units::{KIB, MIB};
+
+    #[test]
+    fn the_cap_is_hard_and_comes_back() {
+        let arena = Arena::new(2 * MIB + 5).expect("memory is there");
+        assert_eq!(arena.bytes_max(), 2 * MIB);
+        let all: Vec<_> = (0..8).filter_map(|_| arena.alloc(256 * KIB)).collect();
+        assert_eq!((all.len(), arena.bytes_used()), (8, 2 * MIB));
+        assert!(arena.alloc(4 * KIB).is_none());
+        drop(all);
+        assert_eq!(arena.bytes_used(), 0);
+        assert!(arena.alloc(256 * KIB).is_some());
+    }
+
+    #[test]
+    fn a_burst_does_not_stay_resident() {
+        let arena = Arena::new(16 * MIB).expect("memory is there");
+        assert_eq!(
+            arena.resident_bytes(),
+            0,
+            "nothing is touched before it is needed"
+        );
+        let all: Vec<_> = (0..64).filter_map(|_| arena.alloc(256 * KIB)).collect();
+        for chunk in &all {
+            chunk.append_with(256 * KIB, |bytes| bytes.fill(7));
+        }
+        assert_eq!(arena.resident_bytes(), 16 * MIB as u64);
+        drop(all);
+        let mut trims = 0;
+        while arena.trim() {
+            trims += 1;
+        }
+        assert_eq!((arena.resident_bytes(), trims), (0, 2));
+        let again = arena.alloc(4 * KIB).expect("all is free");
+        again.append(b"fresh");
+        assert_eq!(&*again.lease(0..5), b"fresh");
+    }
+
+    #[test]
+    fn too_small_an_arena_is_refused() {
+        assert!(Arena::new(MIB - 1).is_err());
+    }
+}

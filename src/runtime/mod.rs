@@ -1,0 +1,3 @@
+//! The machine: memory, clock, tasks, disk, network and the way between cores.
+
+pub mod memory;
