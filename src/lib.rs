@@ -5,3 +5,6 @@ pub mod model;
 
 /// The machine below everything: the only room that knows glommio, io_uring and libc.
 pub mod runtime;
+
+/// What is durable: the journal, the partition logs behind it, checkpoints and recovery.
+pub mod storage;

@@ -203,9 +203,6 @@ mod tests {
             assert_eq!(ErrorCode::from_code(error.code()), error);
             assert!(!error.message().is_empty());
         }
-        assert_eq!(
-            ErrorCode::from_code(i16::MAX),
-            ErrorCode::UnknownServerError
-        );
+        assert_eq!(ErrorCode::from_code(i16::MAX), ErrorCode::UnknownServerError);
     }
 }

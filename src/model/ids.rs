@@ -168,10 +168,7 @@ mod tests {
         check("AAAAAAAAAAAAAAAAAAAAAA", [0; 16]);
         check("AAAAAAAAAAAAAAAAAAAAAQ", TopicId::METADATA.0);
         check("_____________________w", [255; 16]);
-        check(
-            "AQIDBAUGBwgJCgsMDQ4PEA",
-            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-        );
+        check("AQIDBAUGBwgJCgsMDQ4PEA", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
     }
 
     #[test]

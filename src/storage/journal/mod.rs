@@ -1,0 +1,19 @@
+//! The journal: the write-ahead log of one slot of a data directory, for all of its partitions.
+//!
+//! Every change is an *entry* with a sequence number; the entries that arrive while a commit is in
+//! flight go into the next *frame* together. Invariants:
+//! - entries become durable, accepted and acknowledged in sequence order only;
+//! - a block that holds acknowledged bytes is never written again within its epoch, except by
+//!   recycling its file after a release;
+//! - after the first failed write or sync nothing is ever acknowledged again.
+//!
+//! Deliberately absent: what an entry means (partitions, offsets, Raft), when to make a
+//! checkpoint, and timers.
+
+/// One change inside a frame.
+pub mod entry;
+/// The unit of one commit.
+pub mod frame;
+
+pub use entry::{Entry, EntryKind, Sequence};
+pub use frame::JournalIdentity;

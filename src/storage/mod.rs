@@ -1,0 +1,13 @@
+//! What is durable: the journal, the partition logs behind it, checkpoints and recovery.
+//!
+//! Every change of a log is first an entry of its slot's journal; segments are written behind it,
+//! and a checkpoint says from where a replay has to start. One superblock names the *start epoch*:
+//! journals and checkpoints of any other epoch are dead bytes. Deliberately absent: replication,
+//! requests, and any knowledge of which shard runs where.
+
+/// The layout of a data directory, its lock and its `meta.properties`.
+pub mod directory;
+/// The write-ahead log of one slot of a data directory.
+pub mod journal;
+/// The two copies of the record that names the current start epoch.
+pub mod superblock;

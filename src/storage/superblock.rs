@@ -1,0 +1,188 @@
+//! The superblock: which start epoch of a data directory is current.
+//!
+//! One file of two blocks, each a whole copy; an update writes the copy of its generation's parity
+//! and leaves the other, so that a torn write costs nothing: the highest valid generation wins.
+//! Little endian, zeros to the end of the block:
+//!
+//! ```text
+//!  0  magic            8 bytes  "KLAMMSUP"
+//!  8  format version   u16      1
+//! 10  clean            u16      1 after a clean stop, else 0
+//! 12  CRC-32C          u32      of bytes 0..12 and 16..4096
+//! 16  directory id     16 bytes
+//! 32  generation       u64      counts updates, from 1
+//! 40  start epoch      u64      counts starts, from 1
+//! ```
+
+use crate::model::units::BLOCK;
+use crate::storage::directory::DirectoryId;
+
+const MAGIC: [u8; 8] = *b"KLAMMSUP";
+const FORMAT_VERSION: u16 = 1;
+/// Bytes of the file.
+pub const SUPERBLOCK_BYTES: usize = 2 * BLOCK;
+
+/// What one copy says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superblock {
+    /// Counts the updates of the file.
+    pub generation: u64,
+    /// The current start epoch: journals and checkpoints of any other are dead bytes.
+    pub epoch: u64,
+    /// The last process stopped cleanly: the checkpoints of `epoch` hold everything.
+    pub clean: bool,
+    /// The directory that it belongs to.
+    pub directory: DirectoryId,
+}
+
+/// Why there is no superblock to start from.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperblockError {
+    /// Both copies are broken.
+    #[error(
+        "no copy of the superblock is whole: restore the file, or remove the data directory to \
+         start empty"
+    )]
+    Broken,
+    /// A newer build wrote it.
+    #[error("superblock format {0} is unknown to this build: start the version that wrote it")]
+    Version(u16),
+    /// The file belongs to another directory.
+    #[error("the superblock is of directory {0}, meta.properties says another: restore either")]
+    Directory(DirectoryId),
+    /// The disk failed.
+    #[error("reading or writing the superblock: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Superblock {
+    /// The block that holds this copy.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        block[0..8].copy_from_slice(&MAGIC);
+        block[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        block[10..12].copy_from_slice(&u16::from(self.clean).to_le_bytes());
+        block[16..32].copy_from_slice(&self.directory.0);
+        block[32..40].copy_from_slice(&self.generation.to_le_bytes());
+        block[40..48].copy_from_slice(&self.epoch.to_le_bytes());
+        let crc = checksum(&block);
+        block[12..16].copy_from_slice(&crc.to_le_bytes());
+        block
+    }
+
+    /// Where the copy lies in the file, in bytes.
+    pub fn offset(&self) -> u64 {
+        (self.generation % 2) * BLOCK as u64
+    }
+
+    /// Reads one copy; `None` where it is not whole.
+    fn decode(block: &[u8]) -> Result<Option<Superblock>, SuperblockError> {
+        if block.len() != BLOCK || block[0..8] != MAGIC {
+            return Ok(None);
+        }
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&block[at..at + 8]);
+            u64::from_le_bytes(bytes)
+        };
+        if block[12..16] != checksum(block).to_le_bytes() {
+            return Ok(None);
+        }
+        let version = u16::from_le_bytes([block[8], block[9]]);
+        if version != FORMAT_VERSION {
+            return Err(SuperblockError::Version(version));
+        }
+        let mut directory = [0; 16];
+        directory.copy_from_slice(&block[16..32]);
+        Ok(Some(Superblock {
+            generation: number(32),
+            epoch: number(40),
+            clean: block[10] != 0,
+            directory: DirectoryId(directory),
+        }))
+    }
+
+    /// Picks the newest whole copy of a file's bytes.
+    pub fn pick(file: &[u8]) -> Result<Superblock, SuperblockError> {
+        let mut newest: Option<Superblock> = None;
+        for block in file.chunks(BLOCK).take(2) {
+            if let Some(copy) = Superblock::decode(block)?
+                && newest.is_none_or(|other| other.generation < copy.generation)
+            {
+                newest = Some(copy);
+            }
+        }
+        newest.ok_or(SuperblockError::Broken)
+    }
+}
+
+fn checksum(block: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&block[..12]), &block[16..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(generation: u64) -> Superblock {
+        Superblock { generation, epoch: 7, clean: true, directory: DirectoryId([3; 16]) }
+    }
+
+    fn file(copies: &[Superblock]) -> Vec<u8> {
+        let mut bytes = vec![0; SUPERBLOCK_BYTES];
+        for copy in copies {
+            let at = copy.offset() as usize;
+            bytes[at..at + BLOCK].copy_from_slice(&copy.encode());
+        }
+        bytes
+    }
+
+    #[test]
+    fn the_highest_valid_generation_wins() {
+        for (copies, expected) in [
+            (&[copy(1)][..], copy(1)),
+            (&[copy(1), copy(2)], copy(2)),
+            (&[copy(2), copy(3)], copy(3)),
+        ] {
+            assert_eq!(Superblock::pick(&file(copies)).expect("a whole copy"), expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_torn_at_any_sector_leaves_the_other() {
+        let before = file(&[copy(4), copy(5)]);
+        let update = Superblock { clean: false, epoch: 8, ..copy(6) };
+        for sectors in 0..=BLOCK / 512 {
+            let mut torn = before.clone();
+            let at = update.offset() as usize;
+            torn[at..at + sectors * 512].copy_from_slice(&update.encode()[..sectors * 512]);
+            let read = Superblock::pick(&torn).expect("a whole copy");
+            // Only the first sector differs, the rest of the block is zeros in both.
+            assert_eq!(read, if sectors == 0 { copy(5) } else { update });
+        }
+    }
+
+    #[test]
+    fn no_bit_flips_unseen() {
+        let whole = file(&[copy(1)]);
+        for bit in 0..BLOCK * 8 {
+            let mut flipped = whole.clone();
+            flipped[BLOCK + bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(Superblock::pick(&flipped), Err(SuperblockError::Broken)));
+        }
+        for cut in 0..SUPERBLOCK_BYTES {
+            assert!(Superblock::pick(&whole[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn another_format_is_named() {
+        let mut block = copy(1).encode();
+        block[8] = 2;
+        let crc = checksum(&block);
+        block[12..16].copy_from_slice(&crc.to_le_bytes());
+        let mut bytes = vec![0; BLOCK];
+        bytes.extend_from_slice(&block);
+        assert!(matches!(Superblock::pick(&bytes), Err(SuperblockError::Version(2))));
+    }
+}
