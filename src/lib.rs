@@ -6,5 +6,8 @@ pub mod model;
 /// The machine below everything: the only room that knows glommio, io_uring and libc.
 pub mod runtime;
 
+/// Kafka's record batches as checked views: parsing, validation, building, compression.
+pub mod record;
+
 /// What is durable: the journal, the partition logs behind it, checkpoints and recovery.
 pub mod storage;

@@ -113,10 +113,7 @@ impl Arena {
     fn resident_bytes(&self) -> u64 {
         use std::os::unix::fs::MetadataExt;
         let file = std::fs::File::from(self.0.file.try_clone().expect("the descriptor is open"));
-        file.metadata()
-            .expect("a memory file has metadata")
-            .blocks()
-            * 512
+        file.metadata().expect("a memory file has metadata").blocks() * 512
     }
 }
 
@@ -144,11 +141,7 @@ impl ArenaCore {
                 REGION_BYTES as libc::off_t,
             )
         };
-        if done == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }
 
@@ -194,11 +187,7 @@ mod tests {
     #[test]
     fn a_burst_does_not_stay_resident() {
         let arena = Arena::new(16 * MIB).expect("memory is there");
-        assert_eq!(
-            arena.resident_bytes(),
-            0,
-            "nothing is touched before it is needed"
-        );
+        assert_eq!(arena.resident_bytes(), 0, "nothing is touched before it is needed");
         let all: Vec<_> = (0..64).filter_map(|_| arena.alloc(256 * KIB)).collect();
         for chunk in &all {
             chunk.append_with(256 * KIB, |bytes| bytes.fill(7));

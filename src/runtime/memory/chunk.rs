@@ -64,8 +64,7 @@ impl Chunk {
 
     /// Appends all of `bytes`, which the caller has checked to fit, and returns their place.
     pub fn append(&self, bytes: &[u8]) -> Range<usize> {
-        self.append_with(bytes.len(), |spare| spare.copy_from_slice(bytes))
-            .0
+        self.append_with(bytes.len(), |spare| spare.copy_from_slice(bytes)).0
     }
 
     /// Appends `bytes` bytes that `fill` writes, and returns their place and what `fill` returned.
@@ -77,15 +76,8 @@ impl Chunk {
         fill: impl FnOnce(&mut [u8]) -> R,
     ) -> (Range<usize>, R) {
         let start = self.len();
-        assert!(
-            bytes <= self.spare(),
-            "{bytes} bytes into a chunk with {}",
-            self.spare()
-        );
-        assert!(
-            !self.0.filling.replace(true),
-            "a chunk is filled by one closure at a time"
-        );
+        assert!(bytes <= self.spare(), "{bytes} bytes into a chunk with {}", self.spare());
+        assert!(!self.0.filling.replace(true), "a chunk is filled by one closure at a time");
         // SAFETY: the range lies inside the chunk and at or above `len`; leases end at `len` at
         // the latest, and `filling` keeps every other writer out until the slice is gone.
         let spare =
@@ -98,14 +90,8 @@ impl Chunk {
 
     /// Writes over bytes that were appended and that no lease has covered yet.
     pub fn patch(&self, at: usize, bytes: &[u8]) {
-        assert!(
-            at >= self.0.leased.get(),
-            "byte {at} has been leased and never changes"
-        );
-        assert!(
-            at + bytes.len() <= self.len(),
-            "a patch stays inside what was appended"
-        );
+        assert!(at >= self.0.leased.get(), "byte {at} has been leased and never changes");
+        assert!(at + bytes.len() <= self.len(), "a patch stays inside what was appended");
         // SAFETY: the range is inside the chunk, no lease covers it, and a slice that a closure
         // of `append_with` may hold begins at `len`.
         unsafe {
@@ -119,16 +105,9 @@ impl Chunk {
 
     /// Makes `range` readable, and everything below it final.
     pub fn lease(&self, range: Range<usize>) -> Lease {
-        assert!(
-            range.start <= range.end && range.end <= self.len(),
-            "{range:?} is not there yet"
-        );
+        assert!(range.start <= range.end && range.end <= self.len(), "{range:?} is not there yet");
         self.0.leased.set(self.0.leased.get().max(range.end));
-        Lease {
-            chunk: self.clone(),
-            start: range.start as u32,
-            end: range.end as u32,
-        }
+        Lease { chunk: self.clone(), start: range.start as u32, end: range.end as u32 }
     }
 
     /// Whether `other` is this very chunk.
@@ -145,13 +124,7 @@ impl Drop for ChunkCore {
 
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Chunk({} of {} at {})",
-            self.len(),
-            self.capacity(),
-            self.0.at
-        )
+        write!(f, "Chunk({} of {} at {})", self.len(), self.capacity(), self.0.at)
     }
 }
 
@@ -166,11 +139,7 @@ pub struct Lease {
 impl Lease {
     /// A part of this lease, by places inside it.
     pub fn slice(&self, range: Range<usize>) -> Lease {
-        assert!(
-            range.start <= range.end && range.end <= self.len(),
-            "{range:?} of {}",
-            self.len()
-        );
+        assert!(range.start <= range.end && range.end <= self.len(), "{range:?} of {}", self.len());
         Lease {
             chunk: self.chunk.clone(),
             start: self.start + range.start as u32,
@@ -208,10 +177,7 @@ mod tests {
     use crate::model::units::{KIB, MIB};
 
     fn chunk() -> Chunk {
-        Arena::new(MIB)
-            .expect("memory is there")
-            .alloc(4 * KIB)
-            .expect("the arena is empty")
+        Arena::new(MIB).expect("memory is there").alloc(4 * KIB).expect("the arena is empty")
     }
 
     #[test]

@@ -25,11 +25,7 @@ struct Bitmap {
 impl Bitmap {
     fn new(bits: usize) -> Bitmap {
         let words = bits.div_ceil(64);
-        Bitmap {
-            words: vec![0; words],
-            summary: vec![0; words.div_ceil(64)],
-            count: 0,
-        }
+        Bitmap { words: vec![0; words], summary: vec![0; words.div_ceil(64)], count: 0 }
     }
 
     fn contains(&self, bit: usize) -> bool {
@@ -54,11 +50,7 @@ impl Bitmap {
     }
 
     fn take_lowest(&mut self) -> Option<usize> {
-        let (outer, summary) = self
-            .summary
-            .iter()
-            .enumerate()
-            .find(|(_, word)| **word != 0)?;
+        let (outer, summary) = self.summary.iter().enumerate().find(|(_, word)| **word != 0)?;
         let inner = outer * 64 + summary.trailing_zeros() as usize;
         let bit = inner * 64 + self.words[inner].trailing_zeros() as usize;
         self.remove(bit);
@@ -66,11 +58,7 @@ impl Bitmap {
     }
 
     fn take_highest(&mut self) -> Option<usize> {
-        let (outer, summary) = self
-            .summary
-            .iter()
-            .enumerate()
-            .rfind(|(_, word)| **word != 0)?;
+        let (outer, summary) = self.summary.iter().enumerate().rfind(|(_, word)| **word != 0)?;
         let inner = outer * 64 + 63 - summary.leading_zeros() as usize;
         let bit = inner * 64 + 63 - self.words[inner].leading_zeros() as usize;
         self.remove(bit);
@@ -90,18 +78,12 @@ pub(super) struct FreeBlocks {
 
 impl FreeBlocks {
     pub(super) fn new(regions: usize) -> FreeBlocks {
-        let free = (0..ORDERS)
-            .map(|order| Bitmap::new(regions << (TOP - order)))
-            .collect();
+        let free = (0..ORDERS).map(|order| Bitmap::new(regions << (TOP - order))).collect();
         let mut untouched = Bitmap::new(regions);
         for region in 0..regions {
             untouched.insert(region);
         }
-        FreeBlocks {
-            free,
-            untouched,
-            idle_low: 0,
-        }
+        FreeBlocks { free, untouched, idle_low: 0 }
     }
 
     /// Takes `bytes` (a power of two of at least one block) and returns their place in the arena.
@@ -179,12 +161,7 @@ mod tests {
         while let Some(at) = blocks.take(BLOCK) {
             taken.push(at);
         }
-        assert_eq!(
-            taken,
-            (0..3 * REGION_BYTES / BLOCK)
-                .map(|i| i * BLOCK)
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(taken, (0..3 * REGION_BYTES / BLOCK).map(|i| i * BLOCK).collect::<Vec<_>>());
         // Odd blocks first: nothing can merge until their buddies come.
         for at in taken.iter().filter(|at| *at / BLOCK % 2 == 1) {
             blocks.give_back(*at, BLOCK);
@@ -228,11 +205,7 @@ mod tests {
         for at in &all {
             blocks.give_back(*at, REGION_BYTES);
         }
-        assert_eq!(
-            blocks.take_idle(),
-            None,
-            "none was idle when the period began"
-        );
+        assert_eq!(blocks.take_idle(), None, "none was idle when the period began");
         blocks.begin_idle_period();
         let one = blocks.take(REGION_BYTES).expect("four are free");
         blocks.give_back(one, REGION_BYTES);
@@ -242,11 +215,7 @@ mod tests {
             blocks.give_back_untouched(at);
         }
         assert_eq!(blocks.idle_regions(), 1);
-        assert_eq!(
-            blocks.take(REGION_BYTES),
-            Some(0),
-            "a touched region is used first"
-        );
+        assert_eq!(blocks.take(REGION_BYTES), Some(0), "a touched region is used first");
         assert_eq!(blocks.take(REGION_BYTES), Some(REGION_BYTES));
     }
 }

@@ -20,10 +20,7 @@ use slab::Slab;
 use super::chunk::Lease;
 use crate::model::ShardId;
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "numbers the tables of a process, at start-up only"
-)]
+#[expect(clippy::disallowed_types, reason = "numbers the tables of a process, at start-up only")]
 static TABLES: AtomicU32 = AtomicU32::new(0);
 
 /// One shard's leases that other shards hold.
@@ -57,11 +54,7 @@ impl LeaseTable {
     /// An empty table of the shard `owner`.
     pub fn new(owner: ShardId) -> LeaseTable {
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
-        LeaseTable {
-            owner,
-            number,
-            lent: RefCell::new(Slab::new()),
-        }
+        LeaseTable { owner, number, lent: RefCell::new(Slab::new()) }
     }
 
     /// Lends a lease to another shard.
@@ -72,20 +65,13 @@ impl LeaseTable {
         RemoteLease {
             address,
             bytes,
-            slot: LeaseSlot {
-                owner: self.owner,
-                table: self.number,
-                slot,
-            },
+            slot: LeaseSlot { owner: self.owner, table: self.number, slot },
         }
     }
 
     /// Takes a lease back.
     pub fn give_back(&self, slot: LeaseSlot) {
-        assert_eq!(
-            slot.table, self.number,
-            "a lease goes back to the table that lent it"
-        );
+        assert_eq!(slot.table, self.number, "a lease goes back to the table that lent it");
         drop(self.lent.borrow_mut().remove(slot.slot as usize));
     }
 
@@ -123,17 +109,8 @@ impl LeaseReturns {
 
     /// Makes a lease that came over the mesh readable here.
     pub fn adopt(&self, remote: RemoteLease) -> BorrowedLease {
-        let RemoteLease {
-            address,
-            bytes,
-            slot,
-        } = remote;
-        BorrowedLease {
-            address,
-            bytes,
-            slot: Some(slot),
-            returns: self.clone(),
-        }
+        let RemoteLease { address, bytes, slot } = remote;
+        BorrowedLease { address, bytes, slot: Some(slot), returns: self.clone() }
     }
 
     /// Takes what is to be sent back; to be called once a tick.

@@ -4,10 +4,7 @@
 //! given back when the last chunk handle or lease is gone, and never while another core may read
 //! it. Deliberately absent: any knowledge of what the bytes mean, and registration with a ring.
 
-#[expect(
-    unsafe_code,
-    reason = "maps a memory file and punches free regions out of it"
-)]
+#[expect(unsafe_code, reason = "maps a memory file and punches free regions out of it")]
 mod arena;
 #[expect(unsafe_code, reason = "writes and reads disjoint ranges of a mapping")]
 mod chunk;

@@ -83,10 +83,7 @@ mod tests {
 
     fn check_rooms(path: &str, content: &str, expected: &[&str]) {
         let source = Source::new(path, content);
-        let rooms: Vec<&str> = rooms_named(&source)
-            .into_iter()
-            .map(|(_, room)| room)
-            .collect();
+        let rooms: Vec<&str> = rooms_named(&source).into_iter().map(|(_, room)| room).collect();
         assert_eq!(rooms, expected, "{path}: {content}");
     }
 
@@ -106,21 +103,9 @@ mod tests {
         );
         check_rooms(path, "use super::journal; use super::{a, b};", &[]);
         check_rooms(path, "use super::super::shard::X;", &["shard"]);
-        check_rooms(
-            path,
-            "use super::super::{shard, api::y};",
-            &["shard", "api"],
-        );
-        check_rooms(
-            path,
-            "mod tests { use super::*; use super::super::a; }",
-            &[],
-        );
-        check_rooms(
-            path,
-            "mod tests { use super::super::super::shard; }",
-            &["shard"],
-        );
+        check_rooms(path, "use super::super::{shard, api::y};", &["shard", "api"]);
+        check_rooms(path, "mod tests { use super::*; use super::super::a; }", &[]);
+        check_rooms(path, "mod tests { use super::super::super::shard; }", &["shard"]);
         check_rooms("src/storage/mod.rs", "use super::shard;", &["shard"]);
         check_rooms(path, "// crate::api\nlet x = \"crate::api\";", &[]);
         check_rooms(path, "use other::crate_name::x;", &[]);
@@ -133,9 +118,6 @@ mod tests {
         let mut findings = Vec::new();
         check(&source, &layers, &mut findings);
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            lines,
-            ["src/storage/log.rs:2: storage imports shard: that is up"]
-        );
+        assert_eq!(lines, ["src/storage/log.rs:2: storage imports shard: that is up"]);
     }
 }

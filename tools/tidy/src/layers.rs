@@ -19,9 +19,7 @@ impl Layers {
     }
 
     pub fn floor(&self, room: &str) -> Option<usize> {
-        self.floors
-            .iter()
-            .position(|rooms| rooms.iter().any(|name| name == room))
+        self.floors.iter().position(|rooms| rooms.iter().any(|name| name == room))
     }
 
     /// Why `from` may not import `to`, or nothing when it may.
@@ -31,12 +29,8 @@ impl Layers {
         }
         if let Some(only) = self.only.get(from) {
             let permitted = only.iter().any(|room| room == to);
-            return (!permitted).then(|| {
-                format!(
-                    "{from} imports {to}: it may import only {}",
-                    only.join(", ")
-                )
-            });
+            return (!permitted)
+                .then(|| format!("{from} imports {to}: it may import only {}", only.join(", ")));
         }
         match (self.floor(from)?, self.floor(to)?) {
             (below, above) if below < above => Some(format!("{from} imports {to}: that is up")),
@@ -60,29 +54,13 @@ mod tests {
         for (from, to, objection) in [
             ("runtime", "model", None),
             ("runtime", "runtime", None),
-            (
-                "model",
-                "runtime",
-                Some("model imports runtime: that is up"),
-            ),
-            (
-                "metrics",
-                "runtime",
-                Some("metrics imports runtime: that is across"),
-            ),
+            ("model", "runtime", Some("model imports runtime: that is up")),
+            ("metrics", "runtime", Some("metrics imports runtime: that is across")),
             ("cli", "config", None),
-            (
-                "cli",
-                "runtime",
-                Some("cli imports runtime: it may import only model, config"),
-            ),
+            ("cli", "runtime", Some("cli imports runtime: it may import only model, config")),
             ("config", "cli", None),
         ] {
-            assert_eq!(
-                layers.objection(from, to).as_deref(),
-                objection,
-                "{from} -> {to}"
-            );
+            assert_eq!(layers.objection(from, to).as_deref(), objection, "{from} -> {to}");
         }
     }
 

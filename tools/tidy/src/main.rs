@@ -39,18 +39,14 @@ fn main() -> Result<ExitCode> {
 
 fn check(root: &Path) -> Result<Vec<Finding>> {
     let tree = Tree::read(root)?;
-    let layers = tree
-        .text("config/layers.toml")
-        .context("config/layers.toml is missing")?;
+    let layers = tree.text("config/layers.toml").context("config/layers.toml is missing")?;
     let layers = Layers::parse(layers)?;
     let mut findings = Vec::new();
     for (path, content) in tree.files() {
         text::check(path, content, &mut findings);
     }
-    let sources: Vec<Source<'_>> = tree
-        .rust()
-        .map(|(path, content)| Source::new(path, content))
-        .collect();
+    let sources: Vec<Source<'_>> =
+        tree.rust().map(|(path, content)| Source::new(path, content)).collect();
     map::check(&sources, &layers, &mut findings);
     for source in &sources {
         shape::check(source, &mut findings);

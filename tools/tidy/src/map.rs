@@ -33,9 +33,7 @@ fn described(map: &str) -> BTreeSet<&str> {
     let mut after_doc = false;
     for line in map.lines().map(str::trim) {
         let declaration = line.strip_prefix("pub ").unwrap_or(line);
-        if let Some(name) = declaration
-            .strip_prefix("mod ")
-            .and_then(|l| l.strip_suffix(';'))
+        if let Some(name) = declaration.strip_prefix("mod ").and_then(|l| l.strip_suffix(';'))
             && after_doc
         {
             described.insert(name);

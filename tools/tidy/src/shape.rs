@@ -9,37 +9,27 @@ const LINE_COUNT_MAX: usize = 700;
 const GENERATED: &str = "src/protocol/generated";
 
 /// Words that say nothing about what a file holds.
-const NAMES_FORBIDDEN: &[&str] = &[
-    "util", "utils", "common", "helper", "helpers", "misc", "impl", "impls", "manager",
-];
+const NAMES_FORBIDDEN: &[&str] =
+    &["util", "utils", "common", "helper", "helpers", "misc", "impl", "impls", "manager"];
 
 pub fn check(source: &Source<'_>, findings: &mut Vec<Finding>) {
     let mut find = |line, message: String| findings.push(Finding::new(source.path, line, message));
     let line_count = source.content.lines().count();
     if line_count > LINE_COUNT_MAX && !source.path.starts_with(GENERATED) {
-        find(
-            LINE_COUNT_MAX + 1,
-            format!("{line_count} lines: at most {LINE_COUNT_MAX}"),
-        );
+        find(LINE_COUNT_MAX + 1, format!("{line_count} lines: at most {LINE_COUNT_MAX}"));
     }
     if !begins_with_a_sentence(source.content) {
         find(1, "begins without a `//!` sentence".to_owned());
     }
     let stem = source.path.strip_suffix(".rs").unwrap_or(source.path);
     for part in stem.split('/').filter(|part| is_forbidden(part)) {
-        find(
-            1,
-            format!("the name {part} says nothing about what is inside"),
-        );
+        find(1, format!("the name {part} says nothing about what is inside"));
     }
     for pair in source.tokens.windows(2) {
         if pair[0].text == "mod" && is_forbidden(pair[1].text) {
             find(
                 pair[1].line,
-                format!(
-                    "the name {} says nothing about what is inside",
-                    pair[1].text
-                ),
+                format!("the name {} says nothing about what is inside", pair[1].text),
             );
         }
     }
@@ -78,11 +68,7 @@ mod tests {
         let long = format!("//! X.\n{}", "\n".repeat(700));
         check_messages("src/a.rs", "//! A thing.\n", &[]);
         check_messages("src/a.rs", "//! A thing that\n//! goes on.\n", &[]);
-        check_messages(
-            "src/a.rs",
-            "fn x() {}",
-            &["src/a.rs:1: begins without a `//!` sentence"],
-        );
+        check_messages("src/a.rs", "fn x() {}", &["src/a.rs:1: begins without a `//!` sentence"]);
         check_messages(
             "src/a.rs",
             "//! a thing\n",

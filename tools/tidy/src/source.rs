@@ -18,18 +18,9 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub fn new(path: &'a str, content: &'a str) -> Self {
-        let mut tokens = Scanner {
-            rest: content,
-            line: 1,
-            tokens: Vec::new(),
-        }
-        .scan();
+        let mut tokens = Scanner { rest: content, line: 1, tokens: Vec::new() }.scan();
         mark_tests(path, &mut tokens);
-        Self {
-            path,
-            content,
-            tokens,
-        }
+        Self { path, content, tokens }
     }
 
     /// The room of a file under `src/`: `src/record/batch.rs` and `src/record.rs` are in `record`.
@@ -53,10 +44,7 @@ impl<'a> Source<'a> {
 
 /// Whether the tokens from `at` on read as `words`.
 pub fn reads(tokens: &[Token<'_>], at: usize, words: &[&str]) -> bool {
-    words
-        .iter()
-        .enumerate()
-        .all(|(i, word)| tokens.get(at + i).is_some_and(|t| t.text == *word))
+    words.iter().enumerate().all(|(i, word)| tokens.get(at + i).is_some_and(|t| t.text == *word))
 }
 
 /// The index after the bracket that closes the one at `open`.
@@ -88,10 +76,7 @@ pub fn attribute(tokens: &[Token<'_>], at: usize) -> Option<usize> {
 
 /// Marks all tokens of files that are tests, and of items behind `#[test]` and `#[cfg(test)]`.
 fn mark_tests(path: &str, tokens: &mut [Token<'_>]) {
-    if path
-        .split('/')
-        .any(|part| matches!(part, "tests" | "tests.rs" | "benches"))
-    {
+    if path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches")) {
         for token in tokens {
             token.in_test = true;
         }
@@ -161,11 +146,7 @@ impl<'a> Scanner<'a> {
                 self.push(&self.rest[..size]);
                 self.skip(size);
             } else {
-                let size = if self.rest.starts_with("::") {
-                    2
-                } else {
-                    first.len_utf8()
-                };
+                let size = if self.rest.starts_with("::") { 2 } else { first.len_utf8() };
                 self.push(&self.rest[..size]);
                 self.skip(size);
             }
@@ -174,11 +155,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn push(&mut self, text: &'a str) {
-        self.tokens.push(Token {
-            text,
-            line: self.line,
-            in_test: false,
-        });
+        self.tokens.push(Token { text, line: self.line, in_test: false });
     }
 
     fn skip(&mut self, size: usize) {
@@ -219,8 +196,7 @@ fn block_comment_size(text: &str) -> usize {
 /// The size of the string or character literal that `text` begins with, if it does.
 fn literal_size(text: &str) -> Option<usize> {
     let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
-        text.strip_prefix(*prefix)
-            .is_some_and(|rest| rest.starts_with(['"', '\'', '#']))
+        text.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with(['"', '\'', '#']))
     })?;
     let rest = &text[prefix.len()..];
     if prefix.ends_with('r') {
@@ -228,11 +204,7 @@ fn literal_size(text: &str) -> Option<usize> {
         rest[hashes..].strip_prefix('"')?;
         let close = format!("\"{}", "#".repeat(hashes));
         let body = prefix.len() + hashes + 1;
-        return Some(
-            text[body..]
-                .find(&close)
-                .map_or(text.len(), |at| body + at + close.len()),
-        );
+        return Some(text[body..].find(&close).map_or(text.len(), |at| body + at + close.len()));
     }
     match rest.as_bytes().first()? {
         b'"' => Some(prefix.len() + quoted_size(rest, b'"')),
@@ -280,10 +252,7 @@ mod tests {
     fn comments_and_literals_are_no_words() {
         check("a // unsafe\n b", "a b");
         check("a /* x /* y */ z */ b", "a b");
-        check(
-            r#"f("unsafe \" x", 'u', '\'', b'x', b"y")"#,
-            r#"f ( "" , "" , "" , "" , "" )"#,
-        );
+        check(r#"f("unsafe \" x", 'u', '\'', b'x', b"y")"#, r#"f ( "" , "" , "" , "" , "" )"#);
         check("r#\"a\"b\"# + r\"c\\\" + 1", "\"\" + \"\" + 1");
         check("&'a str, r#type", "& 'a str , r # type");
         check("crate::a::{b, c}", "crate :: a :: { b , c }");
@@ -301,12 +270,8 @@ mod tests {
             "src/x.rs",
             "fn a() {} #[cfg(test)] mod t { fn b() {} } fn c() {} #[cfg(not(test))] fn d() {}",
         );
-        let marked: Vec<&str> = source
-            .tokens
-            .iter()
-            .filter(|t| t.in_test)
-            .map(|t| t.text)
-            .collect();
+        let marked: Vec<&str> =
+            source.tokens.iter().filter(|t| t.in_test).map(|t| t.text).collect();
         assert!(marked.contains(&"b"));
         for outside in ["a", "c", "d"] {
             assert!(!marked.contains(&outside), "{outside}");
@@ -316,11 +281,7 @@ mod tests {
     #[test]
     fn a_file_knows_its_room_and_module() {
         for (path, room, module) in [
-            (
-                "src/record/batch.rs",
-                Some("record"),
-                vec!["record", "batch"],
-            ),
+            ("src/record/batch.rs", Some("record"), vec!["record", "batch"]),
             ("src/record/mod.rs", Some("record"), vec!["record"]),
             ("src/config.rs", Some("config"), vec!["config"]),
             ("src/lib.rs", Some("lib"), vec![]),

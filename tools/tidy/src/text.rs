@@ -3,19 +3,12 @@
 use crate::finding::Finding;
 
 /// Spelt in halves, so that this file keeps its own rule.
-const PLACES: &[&str] = &[
-    concat!("/", "work/"),
-    concat!("/", "root/"),
-    concat!("/", "home/"),
-];
+const PLACES: &[&str] = &[concat!("/", "work/"), concat!("/", "root/"), concat!("/", "home/")];
 
 pub fn check(path: &str, content: &str, findings: &mut Vec<Finding>) {
     for (index, line) in content.lines().enumerate() {
         for place in PLACES {
-            if line
-                .match_indices(place)
-                .any(|(at, _)| begins_a_path(&line[..at]))
-            {
+            if line.match_indices(place).any(|(at, _)| begins_a_path(&line[..at])) {
                 let message = format!("names a path of one machine ({place}…)");
                 findings.push(Finding::new(path, index + 1, message));
             }

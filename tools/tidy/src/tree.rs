@@ -47,9 +47,7 @@ impl Tree {
     }
 
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, content)| (path.as_str(), content.as_str()))
+        self.files.iter().map(|(path, content)| (path.as_str(), content.as_str()))
     }
 
     pub fn rust(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -4,16 +4,8 @@ use crate::finding::Finding;
 use crate::source::{Source, after_bracket, attribute, reads};
 
 /// Crates of the machine: only the runtime imports them, so that the simulator runs the same code.
-const MACHINE: &[&str] = &[
-    "glommio",
-    "io_uring",
-    "libc",
-    "core_affinity",
-    "memmap",
-    "memmap2",
-    "rustix",
-    "nix",
-];
+const MACHINE: &[&str] =
+    &["glommio", "io_uring", "libc", "core_affinity", "memmap", "memmap2", "rustix", "nix"];
 
 const RUNTIME: &str = "src/runtime/";
 
@@ -69,18 +61,10 @@ mod tests {
 
     #[test]
     fn machine_words_stay_in_the_runtime() {
-        check_messages(
-            "src/shard/x.rs",
-            "use glommio::Task;",
-            &["glommio outside src/runtime"],
-        );
+        check_messages("src/shard/x.rs", "use glommio::Task;", &["glommio outside src/runtime"]);
         check_messages("src/runtime/x.rs", "use glommio::Task; unsafe {}", &[]);
         check_messages("src/shard/x.rs", "// glommio\nlet x = \"libc\";", &[]);
-        check_messages(
-            "tests/x.rs",
-            "use libc::kill; unsafe {}",
-            &["unsafe outside src/runtime"],
-        );
+        check_messages("tests/x.rs", "use libc::kill; unsafe {}", &["unsafe outside src/runtime"]);
         check_messages(
             "src/shard/x.rs",
             "thread_local! {}",
@@ -118,11 +102,7 @@ mod tests {
         let message = ".unwrap() outside tests: expect(\"why it cannot fail\")";
         check_messages("src/x.rs", "fn f() { a.unwrap() }", &[message]);
         check_messages("src/x.rs", "fn f() { a.unwrap_or(b) }", &[]);
-        check_messages(
-            "src/x.rs",
-            "#[cfg(test)] mod tests { fn f() { a.unwrap() } }",
-            &[],
-        );
+        check_messages("src/x.rs", "#[cfg(test)] mod tests { fn f() { a.unwrap() } }", &[]);
         check_messages("src/x/tests.rs", "fn f() { a.unwrap() }", &[]);
         check_messages("tests/x.rs", "fn f() { a.unwrap() }", &[]);
     }
