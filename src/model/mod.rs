@@ -3,9 +3,11 @@
 //! Everything above imports this room and it imports nothing. One word has one meaning, and it is
 //! Kafka's. Deliberately absent: behaviour, I/O, anything that could fail except parsing.
 
+pub mod config_key;
 pub mod errors;
 pub mod ids;
 pub mod limits;
+pub mod topic_config;
 pub mod units;
 
 pub use errors::ErrorCode;
