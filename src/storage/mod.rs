@@ -9,5 +9,7 @@
 pub mod directory;
 /// The write-ahead log of one slot of a data directory.
 pub mod journal;
+/// The log of one partition.
+pub mod log;
 /// The two copies of the record that names the current start epoch.
 pub mod superblock;
