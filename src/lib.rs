@@ -6,6 +6,9 @@ pub mod model;
 /// The machine below everything: the only room that knows glommio, io_uring and libc.
 pub mod runtime;
 
+/// What each shard counts about itself, and the page that Prometheus reads.
+pub mod metrics;
+
 /// Kafka's record batches as checked views: parsing, validation, building, compression.
 pub mod record;
 
