@@ -4,6 +4,8 @@
 //! given back when the last chunk handle or lease is gone, and never while another core may read
 //! it. Deliberately absent: any knowledge of what the bytes mean, and registration with a ring.
 
+#[expect(unsafe_code, reason = "allocates aligned memory")]
+mod aligned;
 #[expect(unsafe_code, reason = "maps a memory file and punches free regions out of it")]
 mod arena;
 #[expect(unsafe_code, reason = "writes and reads disjoint ranges of a mapping")]
@@ -11,7 +13,10 @@ mod chunk;
 mod free_blocks;
 #[expect(unsafe_code, reason = "reads leased bytes that another core owns")]
 mod lease_table;
+mod piece;
 
+pub use aligned::AlignedBuf;
 pub use arena::Arena;
 pub use chunk::{Chunk, Lease};
 pub use lease_table::{BorrowedLease, LeaseReturns, LeaseSlot, LeaseTable, RemoteLease};
+pub use piece::Piece;

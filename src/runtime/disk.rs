@@ -1,0 +1,224 @@
+//! Files and directories, real or simulated; every call waits without blocking the thread.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+
+use super::memory::{AlignedBuf, Piece};
+use super::sim;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenMode {
+    /// Writing is allowed, besides reading.
+    pub write: bool,
+    /// The file is made if it does not exist.
+    pub create: bool,
+    /// The file must not exist yet.
+    pub exclusive: bool,
+    /// The page cache is passed by; offsets, lengths and memory are whole blocks.
+    pub direct: bool,
+}
+
+impl OpenMode {
+    /// Reading through the page cache.
+    pub const READ: OpenMode =
+        OpenMode { write: false, create: false, exclusive: false, direct: false };
+    /// Reading past the page cache.
+    pub const READ_DIRECT: OpenMode = OpenMode { direct: true, ..OpenMode::READ };
+    /// Reading and writing past the page cache.
+    pub const WRITE_DIRECT: OpenMode = OpenMode { write: true, ..OpenMode::READ_DIRECT };
+    /// As [`OpenMode::WRITE_DIRECT`], making the file if there is none.
+    pub const CREATE_DIRECT: OpenMode = OpenMode { create: true, ..OpenMode::WRITE_DIRECT };
+}
+
+/// An entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory (a link is not followed).
+    pub is_dir: bool,
+    /// A file's length in bytes.
+    pub len: u64,
+}
+
+/// The file systems of the machine.
+#[derive(Clone)]
+pub enum Disk {
+    /// Simulated.
+    Sim(sim::SimDisk),
+}
+
+/// An open file; clones are the same file, closed with the last of them.
+#[derive(Clone, Debug)]
+pub enum File {
+    /// Simulated.
+    Sim(sim::SimFile),
+}
+
+/// A future on this thread.
+pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A write that need not be durable: two futures for its two stages.
+pub struct Issued {
+    /// True once the kernel has consumed the write, so that it survives the end of the process;
+    /// false if that cannot be told before `done`.
+    pub accepted: LocalFuture<bool>,
+    /// The write's end: the buffer back, and whether every byte was written.
+    pub done: LocalFuture<(AlignedBuf, io::Result<()>)>,
+}
+
+impl Disk {
+    /// Opens a file.
+    pub async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
+        match self {
+            Disk::Sim(disk) => disk.open(path, mode).await.map(File::Sim),
+        }
+    }
+
+    /// Makes a directory and those above it.
+    pub async fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.create_dir_all(path).await,
+        }
+    }
+
+    /// Removes a file or a link.
+    pub async fn remove_file(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.remove_file(path).await,
+        }
+    }
+
+    /// Removes a directory with all that is in it.
+    pub async fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.remove_dir_all(path).await,
+        }
+    }
+
+    /// Renames, replacing a file of the new name.
+    pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.rename(from, to).await,
+        }
+    }
+
+    /// Makes a link `link` that points at `target`.
+    pub async fn symlink(&self, target: &Path, link: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.symlink(target, link).await,
+        }
+    }
+
+    /// Makes the entries of a directory durable.
+    pub async fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.sync_dir(path).await,
+        }
+    }
+
+    /// Makes everything in the file system of `path` durable (`syncfs`).
+    pub async fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.sync_filesystem(path).await,
+        }
+    }
+
+    /// The entries of a directory, sorted by name.
+    pub async fn list_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        match self {
+            Disk::Sim(disk) => disk.list_dir(path).await,
+        }
+    }
+
+    /// A whole file; an error if it is longer than `len_max` bytes.
+    pub async fn read_whole(&self, path: &Path, len_max: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Disk::Sim(disk) => disk.read_whole(path, len_max).await,
+        }
+    }
+
+    /// Replaces a whole file durably and atomically: after a crash it is the old one or the new.
+    pub async fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Disk::Sim(disk) => disk.write_whole(path, bytes).await,
+        }
+    }
+
+    /// Bytes that are free in the file system of `path`.
+    pub async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        match self {
+            Disk::Sim(disk) => disk.free_bytes(path).await,
+        }
+    }
+}
+
+impl File {
+    /// Reads into the buffer; fewer bytes than it has only at the end of the file.
+    pub async fn read_at(
+        &self,
+        buffer: AlignedBuf,
+        offset: u64,
+    ) -> (AlignedBuf, io::Result<usize>) {
+        match self {
+            File::Sim(file) => file.read_at(buffer, offset).await,
+        }
+    }
+
+    /// Writes all pieces one behind the other; not durable before a sync.
+    pub async fn write_at(&self, pieces: Vec<Piece>, offset: u64) -> io::Result<()> {
+        match self {
+            File::Sim(file) => file.write_at(pieces, offset).await,
+        }
+    }
+
+    /// Makes the file's bytes and its length durable (`fdatasync`).
+    pub async fn sync_data(&self) -> io::Result<()> {
+        match self {
+            File::Sim(file) => file.sync_data().await,
+        }
+    }
+
+    /// Writes the first `len` bytes of the buffer; durable when it completes.
+    pub async fn commit(
+        &self,
+        buffer: AlignedBuf,
+        len: usize,
+        offset: u64,
+    ) -> (AlignedBuf, io::Result<()>) {
+        match self {
+            File::Sim(file) => file.commit(buffer, len, offset).await,
+        }
+    }
+
+    /// Writes the first `len` bytes of the buffer without making them durable.
+    pub fn write_issued(&self, buffer: AlignedBuf, len: usize, offset: u64) -> Issued {
+        match self {
+            File::Sim(file) => file.write_issued(buffer, len, offset),
+        }
+    }
+
+    /// Reserves space without changing the file's length (`FALLOC_FL_KEEP_SIZE`).
+    pub async fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        match self {
+            File::Sim(file) => file.allocate(offset, len).await,
+        }
+    }
+
+    /// Cuts or extends the file.
+    pub async fn set_len(&self, len: u64) -> io::Result<()> {
+        match self {
+            File::Sim(file) => file.set_len(len).await,
+        }
+    }
+
+    /// The file's length in bytes.
+    pub async fn len(&self) -> io::Result<u64> {
+        match self {
+            File::Sim(file) => file.len().await,
+        }
+    }
+}

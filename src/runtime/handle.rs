@@ -1,0 +1,109 @@
+//! One thread's handle on its machine, real or simulated.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::clock::Monotonic;
+use super::disk::Disk;
+use super::memory::Arena;
+use super::net::Net;
+use super::sim;
+use super::task::Lane;
+
+/// The machine as one thread sees it: a shard, or the control thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    backend: Backend,
+    disk: Disk,
+    net: Net,
+    arena: Arena,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Sim(sim::Node),
+}
+
+impl Runtime {
+    /// A node of a simulated world.
+    pub(in crate::runtime) fn simulated(node: sim::Node, arena: Arena) -> Runtime {
+        Runtime {
+            disk: Disk::Sim(node.disk()),
+            net: Net::Sim(node.net()),
+            backend: Backend::Sim(node),
+            arena,
+        }
+    }
+
+    /// The monotonic clock.
+    pub fn now(&self) -> Monotonic {
+        match &self.backend {
+            Backend::Sim(node) => node.now(),
+        }
+    }
+
+    /// The wall clock in Unix milliseconds; for timestamps and retention only, it may jump.
+    pub fn wall_clock_ms(&self) -> i64 {
+        match &self.backend {
+            Backend::Sim(node) => node.wall_clock_ms(),
+        }
+    }
+
+    /// A random number, repeatable in a simulation.
+    pub fn random(&self) -> u64 {
+        match &self.backend {
+            Backend::Sim(node) => node.random(),
+        }
+    }
+
+    /// Starts a task on this thread.
+    pub fn spawn(&self, lane: Lane, task: impl Future<Output = ()> + 'static) {
+        match &self.backend {
+            Backend::Sim(node) => node.spawn(lane, Box::pin(task)),
+        }
+    }
+
+    /// Lets every task run that is ready now.
+    pub async fn yield_now(&self) {
+        match &self.backend {
+            Backend::Sim(node) => node.yield_now().await,
+        }
+    }
+
+    /// Waits for a span of monotonic time.
+    pub async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
+    }
+
+    /// Waits for a point of monotonic time.
+    pub async fn sleep_until(&self, deadline: Monotonic) {
+        match &self.backend {
+            Backend::Sim(node) => node.sleep_until(deadline).await,
+        }
+    }
+
+    /// Runs something that blocks on another thread.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        match &self.backend {
+            Backend::Sim(node) => node.blocking(work).await,
+        }
+    }
+
+    /// Files and directories.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Sockets.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// This thread's chunk memory.
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+}

@@ -1,0 +1,152 @@
+//! Listening sockets and streams, real or simulated.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+
+use super::disk::File;
+use super::memory::Piece;
+use super::sim;
+
+/// The network of one thread.
+#[derive(Clone)]
+pub enum Net {
+    /// Simulated.
+    Sim(sim::SimNet),
+}
+
+/// A listening socket.
+pub enum Listener {
+    /// Simulated.
+    Sim(sim::SimListener),
+}
+
+/// A connected stream; clones are the same one, closed with the last of them. Receiving and
+/// sending may wait at the same time.
+#[derive(Clone)]
+pub enum Stream {
+    /// Simulated.
+    Sim(sim::SimStream),
+}
+
+/// A stream on its way to another thread.
+pub enum DetachedStream {
+    /// Simulated.
+    Sim(sim::SimDetached),
+}
+
+/// What one receive brought; the end of the stream is empty.
+#[derive(Debug)]
+pub enum RecvBytes {
+    /// An owned vector.
+    Owned(Vec<u8>),
+}
+
+impl From<Vec<u8>> for RecvBytes {
+    fn from(bytes: Vec<u8>) -> RecvBytes {
+        RecvBytes::Owned(bytes)
+    }
+}
+
+impl Deref for RecvBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            RecvBytes::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl Net {
+    /// Listens on an address; with `reuse_port` other threads may listen on it as well.
+    pub fn listen(&self, address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
+        match self {
+            Net::Sim(net) => net.listen(address, reuse_port).map(Listener::Sim),
+        }
+    }
+
+    /// Connects to an address.
+    pub async fn connect(&self, address: SocketAddr) -> io::Result<Stream> {
+        match self {
+            Net::Sim(net) => net.connect(address).await.map(Stream::Sim),
+        }
+    }
+
+    /// Takes over a stream that another thread has detached.
+    pub fn attach(&self, stream: DetachedStream) -> io::Result<Stream> {
+        match (self, stream) {
+            (Net::Sim(net), DetachedStream::Sim(stream)) => Ok(Stream::Sim(net.attach(stream))),
+        }
+    }
+}
+
+impl Listener {
+    /// The next connection and its peer.
+    pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            Listener::Sim(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Stream::Sim(stream), peer))
+            }
+        }
+    }
+
+    /// The address it listens on.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Listener::Sim(listener) => listener.local_addr(),
+        }
+    }
+}
+
+impl Stream {
+    /// Whatever has arrived, at least one byte; empty at the end of the stream.
+    pub async fn recv(&self) -> io::Result<RecvBytes> {
+        match self {
+            Stream::Sim(stream) => stream.recv().await,
+        }
+    }
+
+    /// Fills `body` from `from` to its end, without another copy.
+    pub async fn recv_exact(&self, body: Vec<u8>, from: usize) -> (Vec<u8>, io::Result<()>) {
+        match self {
+            Stream::Sim(stream) => stream.recv_exact(body, from).await,
+        }
+    }
+
+    /// Sends all pieces.
+    pub async fn send(&self, pieces: Vec<Piece>) -> io::Result<()> {
+        match self {
+            Stream::Sim(stream) => stream.send(pieces).await,
+        }
+    }
+
+    /// Sends a range of a file without copying it through memory of ours.
+    pub async fn send_file(&self, file: &File, offset: u64, len: usize) -> io::Result<()> {
+        match (self, file) {
+            (Stream::Sim(stream), File::Sim(file)) => stream.send_file(file, offset, len).await,
+        }
+    }
+
+    /// Ends both directions; a waiting receive or send ends.
+    pub fn shutdown(&self) {
+        match self {
+            Stream::Sim(stream) => stream.shutdown(),
+        }
+    }
+
+    /// The peer's address.
+    pub fn peer_addr(&self) -> SocketAddr {
+        match self {
+            Stream::Sim(stream) => stream.peer_addr(),
+        }
+    }
+
+    /// Frees the stream for another thread; `None` while anything is in flight or cloned.
+    pub fn detach(self) -> Option<DetachedStream> {
+        match self {
+            Stream::Sim(stream) => stream.detach().map(DetachedStream::Sim),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! An event that tasks wait for: each listener hears the next notification, once.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+/// One listener's state.
+#[derive(Default)]
+struct Ear {
+    heard: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Ear {
+    fn hear(&self) {
+        self.heard.set(true);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Something that happens again and again. An event without listeners holds no memory.
+#[derive(Default)]
+pub struct Event {
+    ears: RefCell<VecDeque<Weak<Ear>>>,
+}
+
+impl Event {
+    /// An event that nobody listens to.
+    pub fn new() -> Event {
+        Event::default()
+    }
+
+    /// Listens from now on: take the listener first, then check the condition, then await it.
+    pub fn listen(&self) -> Listener {
+        let ear = Rc::new(Ear::default());
+        let mut ears = self.ears.borrow_mut();
+        // Listeners that were dropped without being notified must not pile up.
+        if ears.len() >= 8 && ears.len() == ears.capacity() {
+            ears.retain(|ear| ear.strong_count() > 0);
+        }
+        ears.push_back(Rc::downgrade(&ear));
+        Listener(ear)
+    }
+
+    /// Wakes every listener, in the order in which they began to listen.
+    pub fn notify_all(&self) {
+        let ears = std::mem::take(&mut *self.ears.borrow_mut());
+        for ear in ears.iter().filter_map(Weak::upgrade) {
+            ear.hear();
+        }
+    }
+
+    /// Wakes the listener that has waited longest; false if there is none.
+    pub fn notify_one(&self) -> bool {
+        loop {
+            let Some(ear) = self.ears.borrow_mut().pop_front() else { return false };
+            if let Some(ear) = ear.upgrade() {
+                ear.hear();
+                return true;
+            }
+        }
+    }
+
+    /// Whether anybody may be listening.
+    pub fn has_listeners(&self) -> bool {
+        self.ears.borrow().iter().any(|ear| ear.strong_count() > 0)
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Event({} listeners)", self.ears.borrow().len())
+    }
+}
+
+/// Completes at the first notification after it was made.
+pub struct Listener(Rc<Ear>);
+
+impl Listener {
+    /// Whether the event has happened.
+    pub fn has_heard(&self) -> bool {
+        self.0.heard.get()
+    }
+}
+
+impl Future for Listener {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0.heard.get() {
+            return Poll::Ready(());
+        }
+        self.0.waker.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::poll_now;
+    use super::*;
+
+    #[test]
+    fn a_listener_hears_what_happens_after_it_began() {
+        let event = Event::new();
+        event.notify_all();
+        let mut listener = event.listen();
+        assert!(poll_now(&mut listener).is_none());
+        event.notify_all();
+        assert!(poll_now(&mut listener).is_some());
+    }
+
+    #[test]
+    fn one_notification_skips_listeners_that_are_gone() {
+        let event = Event::new();
+        let gone = event.listen();
+        let mut first = event.listen();
+        let mut second = event.listen();
+        drop(gone);
+        assert!(event.notify_one());
+        assert!(poll_now(&mut first).is_some());
+        assert!(poll_now(&mut second).is_none());
+        drop(second);
+        assert!(!event.notify_one());
+    }
+
+    #[test]
+    fn abandoned_listeners_do_not_pile_up() {
+        let event = Event::new();
+        for _ in 0..10_000 {
+            drop(event.listen());
+        }
+        assert!(event.ears.borrow().len() <= 16);
+    }
+}

@@ -1,0 +1,125 @@
+//! A bounded queue between the tasks of one thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::event::Event;
+
+/// The queue was closed; holds what could not be pushed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Closed<T>(pub T);
+
+/// First in, first out, at most `depth_max` items.
+pub struct Queue<T> {
+    items: RefCell<VecDeque<T>>,
+    depth_max: usize,
+    closed: Cell<bool>,
+    pushed: Event,
+    popped: Event,
+}
+
+impl<T> Queue<T> {
+    /// An empty queue.
+    pub fn new(depth_max: usize) -> Queue<T> {
+        Queue {
+            items: RefCell::default(),
+            depth_max,
+            closed: Cell::new(false),
+            pushed: Event::new(),
+            popped: Event::new(),
+        }
+    }
+
+    /// How many items wait.
+    pub fn len(&self) -> usize {
+        self.items.borrow().len()
+    }
+
+    /// True when none waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.borrow().is_empty()
+    }
+
+    /// Adds an item, waiting for room.
+    pub async fn push(&self, item: T) -> Result<(), Closed<T>> {
+        loop {
+            if self.closed.get() {
+                return Err(Closed(item));
+            }
+            if self.len() < self.depth_max {
+                self.items.borrow_mut().push_back(item);
+                self.pushed.notify_one();
+                return Ok(());
+            }
+            let room = self.popped.listen();
+            room.await;
+        }
+    }
+
+    /// Adds an item if there is room.
+    pub fn try_push(&self, item: T) -> Result<(), Closed<T>> {
+        if self.closed.get() || self.len() >= self.depth_max {
+            return Err(Closed(item));
+        }
+        self.items.borrow_mut().push_back(item);
+        self.pushed.notify_one();
+        Ok(())
+    }
+
+    /// The next item; `None` when the queue is closed and empty.
+    pub async fn pop(&self) -> Option<T> {
+        loop {
+            if let Some(item) = self.try_pop() {
+                return Some(item);
+            }
+            if self.closed.get() {
+                return None;
+            }
+            let change = self.pushed.listen();
+            change.await;
+        }
+    }
+
+    /// The next item if there is one.
+    pub fn try_pop(&self) -> Option<T> {
+        let item = self.items.borrow_mut().pop_front()?;
+        // Every pusher looks again: one that was woken and dropped must not keep the room.
+        self.popped.notify_all();
+        Some(item)
+    }
+
+    /// Nothing can be pushed any more; what is queued can still be popped.
+    pub fn close(&self) {
+        self.closed.set(true);
+        self.pushed.notify_all();
+        self.popped.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::poll_now;
+    use super::*;
+
+    #[test]
+    fn a_full_queue_makes_pushers_wait() {
+        let queue = Queue::new(1);
+        assert_eq!(poll_now(&mut Box::pin(queue.push(1))), Some(Ok(())));
+        let mut second = Box::pin(queue.push(2));
+        assert!(poll_now(&mut second).is_none());
+        assert_eq!(queue.try_push(3), Err(Closed(3)));
+        assert_eq!(queue.try_pop(), Some(1));
+        assert_eq!(poll_now(&mut second), Some(Ok(())));
+        assert_eq!(poll_now(&mut Box::pin(queue.pop())), Some(Some(2)));
+    }
+
+    #[test]
+    fn a_closed_queue_is_emptied_and_then_ends() {
+        let queue = Queue::new(2);
+        assert_eq!(queue.try_push(1), Ok(()));
+        queue.close();
+        assert_eq!(poll_now(&mut Box::pin(queue.push(2))), Some(Err(Closed(2))));
+        assert_eq!(poll_now(&mut Box::pin(queue.pop())), Some(Some(1)));
+        assert_eq!(poll_now(&mut Box::pin(queue.pop())), Some(None));
+    }
+}
