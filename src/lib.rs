@@ -12,5 +12,8 @@ pub mod metrics;
 /// Kafka's record batches as checked views: parsing, validation, building, compression.
 pub mod record;
 
+/// The cluster's metadata: commands, the records that they yield, and the image of all records.
+pub mod metadata;
+
 /// What is durable: the journal, the partition logs behind it, checkpoints and recovery.
 pub mod storage;
