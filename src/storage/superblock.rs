@@ -14,8 +14,13 @@
 //! 40  start epoch      u64      counts starts, from 1
 //! ```
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use crate::model::units::BLOCK;
-use crate::storage::directory::DirectoryId;
+use crate::runtime::disk::OpenMode;
+use crate::runtime::{AlignedBuf, Runtime};
+use crate::storage::directory::{DirectoryId, superblock_path};
 
 const MAGIC: [u8; 8] = *b"KLAMMSUP";
 const FORMAT_VERSION: u16 = 1;
@@ -35,7 +40,7 @@ pub struct Superblock {
     pub directory: DirectoryId,
 }
 
-/// Why there is no superblock to start from.
+/// Why there is no superblock to start from, or why it cannot be updated.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperblockError {
     /// Both copies are broken.
@@ -100,6 +105,48 @@ impl Superblock {
             clean: block[10] != 0,
             directory: DirectoryId(directory),
         }))
+    }
+
+    /// The update that follows this one.
+    pub fn next(&self, epoch: u64, clean: bool) -> Superblock {
+        Superblock { generation: self.generation + 1, epoch, clean, directory: self.directory }
+    }
+
+    /// Reads a data directory's superblock; `None` if it has none yet.
+    pub async fn read(
+        runtime: &Runtime,
+        data: &Path,
+        directory: DirectoryId,
+    ) -> Result<Option<Superblock>, SuperblockError> {
+        let path = superblock_path(data);
+        let bytes = match runtime.disk().read_whole(&path, SUPERBLOCK_BYTES).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let newest = Superblock::pick(&bytes)?;
+        if newest.directory == directory {
+            Ok(Some(newest))
+        } else {
+            Err(SuperblockError::Directory(newest.directory))
+        }
+    }
+
+    /// Makes this copy durable beside the one before; the first one makes the file.
+    pub async fn write(&self, runtime: &Runtime, data: &Path) -> Result<(), SuperblockError> {
+        let disk = runtime.disk();
+        let path = superblock_path(data);
+        let block = self.encode();
+        if self.generation == 1 {
+            let mut file = vec![0; SUPERBLOCK_BYTES];
+            file[self.offset() as usize..][..BLOCK].copy_from_slice(&block);
+            return Ok(disk.write_whole(&path, &file).await?);
+        }
+        let file = disk.open(&path, OpenMode::WRITE_DIRECT).await?;
+        let mut buffer = AlignedBuf::zeroed(BLOCK);
+        buffer.copy_from_slice(&block);
+        let (_, result) = file.commit(buffer, BLOCK, self.offset()).await;
+        Ok(result?)
     }
 
     /// Picks the newest whole copy of a file's bytes.

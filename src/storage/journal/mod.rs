@@ -15,5 +15,22 @@ pub mod entry;
 /// The unit of one commit.
 pub mod frame;
 
+mod files;
+mod ledger;
+mod open;
+mod options;
+mod scan;
+mod staging;
+mod walk;
+mod writer;
+
 pub use entry::{Entry, EntryKind, Sequence};
 pub use frame::JournalIdentity;
+pub use open::OpenError;
+pub use options::{JournalOptions, PlantedBug, parse_file_name};
+pub use scan::{ScanError, scan, slots};
+pub use walk::{ScanReport, VisitError, WalkError};
+pub use writer::{Journal, JournalStats, Poisoned, ReserveError};
+
+#[cfg(test)]
+mod writer_tests;

@@ -1,0 +1,255 @@
+//! What is on its way to the disk and what has arrived: pure bookkeeping of sequences.
+//!
+//! A frame goes out in one of two ways. *Commit*: durable when it completes; only while everything
+//! before it is durable or itself such a commit. *Write*: handed to the kernel without a flush;
+//! everything written so becomes durable by a *sync* of its files that starts after the writes
+//! have completed. A device flushes with a later commit what had completed before, but one that
+//! writes through to the medium (FUA) does not, so no commit is trusted for an earlier write.
+//! Watermarks only move over a gapless run of frames, whatever completes first.
+
+use std::collections::VecDeque;
+
+use super::entry::Sequence;
+
+/// How a frame goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Durable when it completes.
+    Commit,
+    /// Written without a flush.
+    Write,
+}
+
+/// Names a frame in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlightId(u64);
+
+struct Flight {
+    last: Sequence,
+    way: Way,
+    durable: bool,
+    accepted: bool,
+    written: bool,
+}
+
+/// A sync that has to run now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncPass {
+    /// Every sequence up to here is durable when it succeeds.
+    pub through: Sequence,
+    /// The files to sync.
+    pub files: Vec<u16>,
+}
+
+/// Frames in flight and the three watermarks.
+#[derive(Default)]
+pub struct Ledger {
+    flights: VecDeque<Flight>,
+    /// The id of the oldest flight.
+    first_id: u64,
+    durable_in_flight: usize,
+    submitted: Sequence,
+    accepted: Sequence,
+    written: Sequence,
+    durable: Sequence,
+    /// Demanded sequences that wait for a sync, ascending.
+    sync_wanted: VecDeque<Sequence>,
+    syncing: bool,
+    /// Files with writes that no sync has covered, with the last sequence of each.
+    dirty: Vec<(u16, Sequence)>,
+}
+
+impl Ledger {
+    /// Everything up to here has been submitted.
+    pub fn submitted_through(&self) -> Sequence {
+        self.submitted
+    }
+
+    /// Everything up to here survives the process.
+    pub fn accepted_through(&self) -> Sequence {
+        self.accepted
+    }
+
+    /// Everything up to here has completed its write.
+    pub fn written_through(&self) -> Sequence {
+        self.written
+    }
+
+    /// Everything up to here survives the machine.
+    pub fn durable_through(&self) -> Sequence {
+        self.durable
+    }
+
+    /// Frames in flight.
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Frames in flight that somebody waits to be durable.
+    pub fn durable_in_flight(&self) -> usize {
+        self.durable_in_flight
+    }
+
+    /// A frame goes out to a file.
+    pub fn submit(&mut self, last: Sequence, durable: bool, file: u16) -> (FlightId, Way) {
+        assert!(last > self.submitted, "sequences only rise");
+        let way = if durable && self.dirty.is_empty() { Way::Commit } else { Way::Write };
+        self.submitted = last;
+        self.durable_in_flight += usize::from(durable);
+        self.flights.push_back(Flight { last, way, durable, accepted: false, written: false });
+        if way == Way::Write {
+            match self.dirty.iter_mut().find(|(dirty, _)| *dirty == file) {
+                Some((_, through)) => *through = last,
+                None => self.dirty.push((file, last)),
+            }
+            if durable {
+                self.sync_wanted.push_back(last);
+            }
+        }
+        (FlightId(self.first_id + self.flights.len() as u64 - 1), way)
+    }
+
+    /// Somebody waits until a sequence that was submitted is durable.
+    pub fn demand_durable(&mut self, sequence: Sequence) {
+        let commits = self.dirty.is_empty();
+        let covered = self.sync_wanted.back().is_some_and(|&wanted| wanted >= sequence);
+        if !commits && !covered && sequence > self.durable {
+            self.sync_wanted.push_back(sequence);
+        }
+    }
+
+    /// The kernel has consumed a write: the process may die.
+    pub fn accepted(&mut self, id: FlightId) {
+        if let Some(flight) = self.flight(id) {
+            flight.accepted = true;
+        }
+        let run = self.flights.iter().take_while(|flight| flight.accepted);
+        if let Some(last) = run.last() {
+            self.accepted = self.accepted.max(last.last);
+        }
+    }
+
+    /// A frame has completed without an error.
+    pub fn completed(&mut self, id: FlightId) {
+        if let Some(flight) = self.flight(id) {
+            flight.written = true;
+        }
+        self.accepted(id);
+        while self.flights.front().is_some_and(|flight| flight.written) {
+            let Some(flight) = self.flights.pop_front() else { break };
+            self.first_id += 1;
+            self.durable_in_flight -= usize::from(flight.durable);
+            self.written = flight.last;
+            if flight.way == Way::Commit {
+                self.durable = self.durable.max(flight.last);
+            }
+        }
+    }
+
+    /// The sync that has to start now, if any.
+    pub fn next_sync(&mut self) -> Option<SyncPass> {
+        if self.syncing || self.sync_wanted.front().is_none_or(|&wanted| wanted > self.written) {
+            return None;
+        }
+        self.syncing = true;
+        let files = self.dirty.iter().map(|&(file, _)| file).collect();
+        Some(SyncPass { through: self.written, files })
+    }
+
+    /// A sync has succeeded.
+    pub fn synced(&mut self, pass: &SyncPass) {
+        self.syncing = false;
+        self.durable = self.durable.max(pass.through);
+        self.dirty.retain(|&(_, last)| last > pass.through);
+        while self.sync_wanted.front().is_some_and(|&wanted| wanted <= pass.through) {
+            self.sync_wanted.pop_front();
+        }
+    }
+
+    /// A file's sequences are all covered by a checkpoint: nobody needs them durable here.
+    pub fn released(&mut self, file: u16) {
+        self.dirty.retain(|&(dirty, _)| dirty != file);
+    }
+
+    fn flight(&mut self, id: FlightId) -> Option<&mut Flight> {
+        let index = id.0.checked_sub(self.first_id)?;
+        self.flights.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watermarks(ledger: &Ledger) -> [u64; 3] {
+        [ledger.accepted.0, ledger.written.0, ledger.durable.0]
+    }
+
+    #[test]
+    fn commits_are_released_in_order() {
+        let mut ledger = Ledger::default();
+        let (one, way) = ledger.submit(Sequence(3), true, 0);
+        assert_eq!(way, Way::Commit);
+        let (two, _) = ledger.submit(Sequence(5), true, 0);
+        ledger.completed(two);
+        assert_eq!(watermarks(&ledger), [0, 0, 0]);
+        assert_eq!(ledger.durable_in_flight(), 2);
+        ledger.completed(one);
+        assert_eq!(watermarks(&ledger), [5, 5, 5]);
+        assert_eq!(ledger.next_sync(), None);
+    }
+
+    #[test]
+    fn a_durable_frame_behind_writes_waits_for_a_sync_of_them() {
+        let mut ledger = Ledger::default();
+        let (one, way) = ledger.submit(Sequence(1), false, 0);
+        assert_eq!(way, Way::Write);
+        let (two, way) = ledger.submit(Sequence(2), true, 1);
+        assert_eq!(way, Way::Write);
+        ledger.completed(two);
+        assert_eq!(ledger.next_sync(), None, "the first write is still in flight");
+        ledger.accepted(one);
+        assert_eq!(watermarks(&ledger), [2, 0, 0]);
+        ledger.completed(one);
+        assert_eq!(watermarks(&ledger), [2, 2, 0]);
+        let pass = ledger.next_sync().expect("a sync is due");
+        assert_eq!(pass, SyncPass { through: Sequence(2), files: vec![0, 1] });
+        assert_eq!(ledger.next_sync(), None, "one at a time");
+        // What is written during the sync is not covered by it.
+        let (three, way) = ledger.submit(Sequence(3), true, 1);
+        assert_eq!(way, Way::Write);
+        ledger.completed(three);
+        ledger.synced(&pass);
+        assert_eq!(watermarks(&ledger), [3, 3, 2]);
+        let pass = ledger.next_sync().expect("the later frame needs one too");
+        assert_eq!(pass, SyncPass { through: Sequence(3), files: vec![1] });
+        ledger.synced(&pass);
+        let (_, way) = ledger.submit(Sequence(4), true, 1);
+        assert_eq!(way, Way::Commit, "nothing unsynced is left");
+    }
+
+    #[test]
+    fn a_demand_after_submission_brings_a_sync() {
+        let mut ledger = Ledger::default();
+        let (one, _) = ledger.submit(Sequence(4), false, 0);
+        ledger.demand_durable(Sequence(2));
+        ledger.demand_durable(Sequence(1));
+        assert_eq!(ledger.next_sync(), None);
+        ledger.completed(one);
+        let pass = ledger.next_sync().expect("a sync is due");
+        ledger.synced(&pass);
+        assert_eq!(ledger.durable_through(), Sequence(4));
+        ledger.demand_durable(Sequence(4));
+        assert_eq!(ledger.next_sync(), None);
+    }
+
+    #[test]
+    fn a_released_file_needs_no_sync() {
+        let mut ledger = Ledger::default();
+        let (one, _) = ledger.submit(Sequence(1), false, 0);
+        ledger.completed(one);
+        ledger.released(0);
+        let (_, way) = ledger.submit(Sequence(2), true, 1);
+        assert_eq!(way, Way::Commit);
+    }
+}

@@ -1,0 +1,166 @@
+//! Recovery's reading of one slot's journal: large direct reads, several in flight, in order.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::units::{BLOCK, MIB};
+use crate::runtime::disk::{File, OpenMode};
+use crate::runtime::sync::oneshot;
+use crate::runtime::{AlignedBuf, Lane, Runtime};
+
+use super::entry::{Entry, Sequence};
+use super::frame::JournalIdentity;
+use super::options::{PlantedBug, file_path, parse_file_name};
+use super::walk::{Place, ScanReport, VisitError, Walk, WalkError};
+
+/// One read.
+const READ_BYTES: usize = MIB;
+/// Reads in flight.
+const READS_IN_FLIGHT: usize = 4;
+
+/// Why a journal cannot be recovered.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The disk failed.
+    #[error("reading {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The disk's own error.
+        source: io::Error,
+    },
+    /// Bytes that were acknowledged are gone: not a torn tail, so nothing is cut.
+    #[error(
+        "the journal is damaged: entry {missing} should be at offset {offset} of {path}, and \
+         {evidence_path} proves at offset {evidence_offset} that it was acknowledged. Check the \
+         disk and restore the data directory from a copy; nothing was changed"
+    )]
+    Corrupt {
+        /// The first entry that is gone.
+        missing: Sequence,
+        /// The file where it should be.
+        path: PathBuf,
+        /// Bytes from its start.
+        offset: u64,
+        /// The file with a later frame.
+        evidence_path: PathBuf,
+        /// Bytes from its start.
+        evidence_offset: u64,
+    },
+    /// The bytes are whole and cannot be read, or the visitor refused them.
+    #[error("{path}: {source}")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: WalkError,
+    },
+}
+
+/// Reads the journal of `identity` in `dir` and hands every whole entry from `from` on to `visit`,
+/// in order. An error means that what was handed out must be thrown away.
+pub async fn scan(
+    runtime: &Runtime,
+    dir: &Path,
+    identity: JournalIdentity,
+    from: Sequence,
+    planted: Option<PlantedBug>,
+    mut visit: impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
+) -> Result<ScanReport, ScanError> {
+    let mut walk = Walk::new(identity, from, planted);
+    for (index, file, length) in files_in_order(runtime, dir, &walk, identity.slot).await? {
+        walk.begin_file(index, length);
+        let mut reads = VecDeque::new();
+        let mut offset = 0;
+        loop {
+            while offset < length && reads.len() < READS_IN_FLIGHT {
+                reads.push_back(read(runtime, &file, offset, length));
+                offset += READ_BYTES as u64;
+            }
+            let Some(next) = reads.pop_front() else { break };
+            let (buffer, read) =
+                next.await.expect("a read answers before its task ends").map_err(|source| {
+                    ScanError::Io { path: file_path(dir, identity.slot, index), source }
+                })?;
+            let end = offset >= length && reads.is_empty();
+            walk.feed(&buffer[..read], end, &mut visit)
+                .map_err(|error| placed(dir, identity.slot, error))?;
+        }
+    }
+    Ok(walk.finish())
+}
+
+type Reading = oneshot::Receiver<io::Result<(AlignedBuf, usize)>>;
+
+fn read(runtime: &Runtime, file: &File, offset: u64, length: u64) -> Reading {
+    let bytes = READ_BYTES.min((length - offset) as usize).next_multiple_of(BLOCK);
+    let (sender, receiver) = oneshot::channel();
+    let file = file.clone();
+    runtime.spawn(Lane::Hot, async move {
+        let (buffer, result) = file.read_at(AlignedBuf::zeroed(bytes), offset).await;
+        drop(sender.send(result.map(|read| (buffer, read))));
+    });
+    receiver
+}
+
+/// The slot's files by the generation of the frame at their start, those without one last.
+async fn files_in_order(
+    runtime: &Runtime,
+    dir: &Path,
+    walk: &Walk,
+    slot: u16,
+) -> Result<Vec<(u16, File, u64)>, ScanError> {
+    let disk = runtime.disk();
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ScanError::Io { path, source }
+    };
+    let mut files = Vec::new();
+    for entry in disk.list_dir(dir).await.map_err(failed(dir))? {
+        let Some((_, index)) = parse_file_name(&entry.name).filter(|&(of, _)| of == slot) else {
+            continue;
+        };
+        let path = dir.join(&entry.name);
+        let file = disk.open(&path, OpenMode::READ_DIRECT).await.map_err(failed(&path))?;
+        let length = file.len().await.map_err(failed(&path))?;
+        let (block, result) = file.read_at(AlignedBuf::zeroed(BLOCK), 0).await;
+        let read = result.map_err(failed(&path))?;
+        let generation = walk.generation(&block[..read]);
+        files.push((generation.is_none(), generation, index, file, length));
+    }
+    files.sort_by_key(|&(unknown, generation, index, _, _)| (unknown, generation, index));
+    Ok(files.into_iter().map(|(_, _, index, file, length)| (index, file, length)).collect())
+}
+
+/// Gives a judgement the paths of the files that it is about.
+fn placed(dir: &Path, slot: u16, error: WalkError) -> ScanError {
+    let path = |place: &Place| file_path(dir, slot, place.file);
+    match error {
+        WalkError::Corrupt { missing, at, evidence } => ScanError::Corrupt {
+            missing,
+            path: path(&at),
+            offset: at.offset,
+            evidence_path: path(&evidence),
+            evidence_offset: evidence.offset,
+        },
+        WalkError::Frame { at, .. }
+        | WalkError::Entry { at, .. }
+        | WalkError::Newer { at, .. }
+        | WalkError::Visit { at, .. } => ScanError::Refused { path: path(&at), source: error },
+    }
+}
+
+/// The slots that have journal files in `dir`, ascending.
+pub async fn slots(runtime: &Runtime, dir: &Path) -> io::Result<Vec<u16>> {
+    let mut slots: Vec<u16> = runtime
+        .disk()
+        .list_dir(dir)
+        .await?
+        .iter()
+        .filter_map(|entry| parse_file_name(&entry.name).map(|(slot, _)| slot))
+        .collect();
+    slots.sort_unstable();
+    slots.dedup();
+    Ok(slots)
+}

@@ -1,0 +1,677 @@
+//! Recovery's judgement over a journal's bytes: which frames are the log, where it ends, and
+//! whether that end is a torn tail or corruption. Pure: `scan.rs` feeds it the files in order.
+//!
+//! The files come ordered by the generation of their first frame. The *chain* is the frames from
+//! the first wanted sequence on, each at the place, with the sequence, the generation and the
+//! previous CRC that the one before demands. Where it stops, everything behind is still read: a
+//! frame there of this journal and epoch that was submitted when the first missing sequence was
+//! already durable proves that acknowledged bytes are gone, and that is corruption. Otherwise the
+//! rest was never acknowledged, a torn tail, and is dropped. Frames before the first wanted
+//! sequence are covered by a checkpoint: a hole among them harms nobody.
+
+use crate::model::limits::COMMIT_BYTES_MAX;
+use crate::model::units::BLOCK;
+
+use super::PlantedBug;
+use super::entry::{self, Entry, EntryError, EntryKind, Sequence};
+use super::frame::{self, Frame, FrameError, FrameHeader, JournalIdentity};
+use crate::model::{LogId, OwnerEpoch};
+
+/// What a scan met, for the operator and for the tests: each branch of recovery has its counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// The last sequence of a whole entry; what was covered before if there is none.
+    pub last: Sequence,
+    /// The log ended in something that was being written.
+    pub torn: bool,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Frames in the chain.
+    pub frames: u64,
+    /// Whole entries handed out.
+    pub entries: u64,
+    /// Frames of this epoch whose checksum does not hold.
+    pub torn_frames: u64,
+    /// Whole frames behind the end that were never acknowledged: holes before them.
+    pub cut_frames: u64,
+    /// Frames of an earlier epoch, or of a file's earlier turn.
+    pub stale_frames: u64,
+    /// Frames written for another journal, file or offset.
+    pub misdirected_frames: u64,
+    /// Entries whose last piece is missing.
+    pub partial_entries: u64,
+    /// Holes below the first wanted sequence.
+    pub covered_holes: u64,
+}
+
+impl ScanReport {
+    /// Adds another slot's figures.
+    pub fn add(&mut self, other: &ScanReport) {
+        self.torn |= other.torn;
+        self.bytes += other.bytes;
+        self.frames += other.frames;
+        self.entries += other.entries;
+        self.torn_frames += other.torn_frames;
+        self.cut_frames += other.cut_frames;
+        self.stale_frames += other.stale_frames;
+        self.misdirected_frames += other.misdirected_frames;
+        self.partial_entries += other.partial_entries;
+        self.covered_holes += other.covered_holes;
+    }
+}
+
+/// A place in a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the file.
+    pub file: u16,
+    /// Bytes from its start.
+    pub offset: u64,
+}
+
+/// What a visitor may answer to refuse an entry.
+pub type VisitError = Box<dyn std::error::Error>;
+
+/// Why the bytes cannot be recovered.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// Acknowledged bytes are gone.
+    #[error(
+        "sequence {missing} should be at {at:?}, yet the frame at {evidence:?} proves it was durable"
+    )]
+    Corrupt {
+        /// The first sequence that is gone.
+        missing: Sequence,
+        /// Where it should be.
+        at: Place,
+        /// The later frame that proves it.
+        evidence: Place,
+    },
+    /// Another build wrote a frame where the log goes on.
+    #[error("{source} (at {at:?})")]
+    Frame {
+        /// Where.
+        at: Place,
+        /// What.
+        source: FrameError,
+    },
+    /// A frame is whole and its entries are not readable.
+    #[error("{source} (at {at:?})")]
+    Entry {
+        /// Where the frame starts.
+        at: Place,
+        /// What.
+        source: EntryError,
+    },
+    /// A frame is from a later start than the superblock's.
+    #[error("the frame at {at:?} is of start epoch {epoch}, newer than the superblock's")]
+    Newer {
+        /// Where.
+        at: Place,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// The visitor refused an entry.
+    #[error("entry {sequence} in the frame at {at:?}: {source}")]
+    Visit {
+        /// Where the frame starts.
+        at: Place,
+        /// Which entry.
+        sequence: Sequence,
+        /// Why.
+        source: VisitError,
+    },
+}
+
+/// An entry whose last piece is still to come.
+struct Partial {
+    kind: EntryKind,
+    log: LogId,
+    owner_epoch: OwnerEpoch,
+    payload: Vec<u8>,
+}
+
+/// Where the chain stands: after a frame.
+#[derive(Clone, Copy)]
+struct Link {
+    end: Place,
+    generation: u64,
+    crc: u32,
+}
+
+/// The state of one scan.
+pub struct Walk {
+    identity: JournalIdentity,
+    from: Sequence,
+    next: Sequence,
+    link: Option<Link>,
+    broken: bool,
+    partial: Option<Partial>,
+    report: ScanReport,
+    file: u16,
+    file_bytes: u64,
+    buffer: Vec<u8>,
+    buffer_offset: u64,
+    planted: Option<PlantedBug>,
+}
+
+impl Walk {
+    /// Starts a walk that hands out what follows `from`, that sequence included.
+    pub fn new(identity: JournalIdentity, from: Sequence, planted: Option<PlantedBug>) -> Walk {
+        Walk {
+            identity,
+            from: from.max(Sequence::FIRST),
+            next: Sequence::FIRST,
+            link: None,
+            broken: false,
+            partial: None,
+            report: ScanReport::default(),
+            file: 0,
+            file_bytes: 0,
+            buffer: Vec::new(),
+            buffer_offset: 0,
+            planted,
+        }
+    }
+
+    /// The generation of the frame that seems to start a file, by which the files are ordered;
+    /// `None` if none of this journal and epoch does.
+    pub fn generation(&self, first_block: &[u8]) -> Option<u64> {
+        let header = frame::peek(first_block).ok()?;
+        (header.identity == self.identity).then_some(header.generation)
+    }
+
+    /// The next file follows.
+    pub fn begin_file(&mut self, file: u16, file_bytes: u64) {
+        self.file = file;
+        self.file_bytes = file_bytes;
+        self.buffer.clear();
+        self.buffer_offset = 0;
+    }
+
+    /// More of the file's bytes, in order; the last call for a file says so.
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        visit: &mut impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
+    ) -> Result<(), WalkError> {
+        self.report.bytes += bytes.len() as u64;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.extend_from_slice(bytes);
+        let mut at = 0;
+        while buffer.len() - at >= BLOCK {
+            match self.block(&buffer[at..], self.buffer_offset + at as u64, end, visit)? {
+                Some(taken) => at += taken,
+                None => break,
+            }
+        }
+        buffer.drain(..at);
+        self.buffer_offset += at as u64;
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Judges what starts at a block: gives the bytes taken, or `None` to see more first.
+    fn block(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        end: bool,
+        visit: &mut impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
+    ) -> Result<Option<usize>, WalkError> {
+        let at = Place { file: self.file, offset };
+        let header = match frame::peek(bytes) {
+            Ok(header) => header,
+            Err(source @ FrameError::Version(_)) if self.expected_at(at) => {
+                return Err(WalkError::Frame { at, source });
+            }
+            Err(_) => return Ok(Some(BLOCK)),
+        };
+        let length = header.frame_bytes();
+        if length > COMMIT_BYTES_MAX as u64 || length > self.file_bytes.saturating_sub(offset) {
+            return Ok(Some(BLOCK));
+        }
+        if (bytes.len() as u64) < length && !end {
+            return Ok(None);
+        }
+        if !self.is_ours(&header, at) {
+            return Ok(Some(BLOCK));
+        }
+        let Ok(frame) = frame::decode(bytes) else {
+            if header.identity.epoch == self.identity.epoch && header.last() >= self.wanted() {
+                self.report.torn_frames += 1;
+            }
+            return Ok(Some(BLOCK));
+        };
+        if header.identity.epoch > self.identity.epoch {
+            return Err(WalkError::Newer { at, epoch: header.identity.epoch });
+        }
+        let taken = self.frame(&frame, at, visit)?;
+        Ok(Some(if taken { length as usize } else { BLOCK }))
+    }
+
+    /// Refuses what was written for another place or another time.
+    fn is_ours(&mut self, header: &FrameHeader, at: Place) -> bool {
+        let identity = &header.identity;
+        if identity.directory != self.identity.directory
+            || identity.slot != self.identity.slot
+            || header.file != at.file
+            || header.file_offset != at.offset
+        {
+            self.report.misdirected_frames += 1;
+            return false;
+        }
+        if identity.epoch < self.identity.epoch && self.planted != Some(PlantedBug::AcceptStale) {
+            self.report.stale_frames += 1;
+            return false;
+        }
+        true
+    }
+
+    /// The first sequence that has to be found for the log to go on.
+    fn wanted(&self) -> Sequence {
+        self.next.max(self.from)
+    }
+
+    /// True where the chain's next frame may start.
+    fn expected_at(&self, at: Place) -> bool {
+        !self.broken
+            && match self.link {
+                None => at.offset == 0,
+                Some(link) => {
+                    if link.end.file == at.file {
+                        link.end == at
+                    } else {
+                        at.offset == 0
+                    }
+                }
+            }
+    }
+
+    /// True if the frame is the one that the chain demands here.
+    fn follows(&self, header: &FrameHeader, at: Place) -> bool {
+        let Some(link) = self.link else {
+            return header.first == Sequence::FIRST
+                && header.generation == 1
+                && header.previous_crc == self.identity.chain_seed()
+                && at.offset == 0;
+        };
+        let turn = link.generation + u64::from(link.end.file != at.file);
+        self.expected_at(at)
+            && header.generation == turn
+            && header.first == self.next
+            && header.previous_crc == link.crc
+    }
+
+    /// A whole frame of this journal at its own place: takes it into the chain, or judges what its
+    /// being there says about the chain's end.
+    fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        at: Place,
+        visit: &mut impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
+    ) -> Result<bool, WalkError> {
+        let header = &frame.header;
+        let follows = !self.broken && self.follows(header, at);
+        let planted = self.planted == Some(PlantedBug::AcceptStale) && self.expected_at(at);
+        // Below the first wanted sequence a checkpoint stands in for whatever is missing.
+        let covered = !self.broken
+            && header.first <= self.from
+            && header.first >= self.next
+            && header.first > Sequence::FIRST
+            && self.link.is_none_or(|link| header.generation >= link.generation);
+        if follows || covered || planted {
+            if !follows && self.link.is_some() {
+                self.report.covered_holes += 1;
+                self.partial = None;
+            }
+            self.take(frame, at, visit)?;
+            return Ok(true);
+        }
+        if header.last() < self.wanted() {
+            self.report.stale_frames += 1;
+            return Ok(false);
+        }
+        self.broken = true;
+        self.report.cut_frames += 1;
+        if header.durable_through >= self.wanted()
+            && self.planted != Some(PlantedBug::CutAtCorruption)
+        {
+            let end = self.link.map_or(Place::default(), |link| link.end);
+            return Err(WalkError::Corrupt { missing: self.wanted(), at: end, evidence: at });
+        }
+        Ok(false)
+    }
+
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        at: Place,
+        visit: &mut impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
+    ) -> Result<(), WalkError> {
+        let header = &frame.header;
+        self.report.frames += 1;
+        self.next = header.last().next();
+        self.link = Some(Link {
+            end: Place { file: at.file, offset: at.offset + header.frame_bytes() },
+            generation: header.generation,
+            crc: frame.crc,
+        });
+        let mut rest = frame.payload;
+        let mut sequence = header.first;
+        for _ in 0..header.entry_count {
+            let (piece, left) =
+                entry::decode(rest).map_err(|source| WalkError::Entry { at, source })?;
+            rest = left;
+            if let Some(whole) = self.join(&piece)
+                && sequence >= self.from
+            {
+                let entry = whole.as_ref().map_or(piece.entry, Partial::entry);
+                visit(sequence, &entry).map_err(|source| WalkError::Visit {
+                    at,
+                    sequence,
+                    source,
+                })?;
+                self.report.entries += 1;
+                self.report.last = sequence;
+            }
+            sequence = sequence.next();
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(WalkError::Entry { at, source: EntryError::Short })
+    }
+
+    /// Joins the pieces of an entry. `Some(None)`: the piece is whole by itself; `Some(Some(_))`:
+    /// it completes these; `None`: more follow, or its beginning is gone.
+    fn join(&mut self, piece: &entry::Piece<'_>) -> Option<Option<Partial>> {
+        if !piece.continues {
+            if self.partial.take().is_some() {
+                self.report.partial_entries += 1;
+            }
+            if !piece.more {
+                return Some(None);
+            }
+            let Entry { kind, log, owner_epoch, payload } = piece.entry;
+            self.partial = Some(Partial { kind, log, owner_epoch, payload: payload.to_vec() });
+            return None;
+        }
+        let partial = self.partial.as_mut()?;
+        partial.payload.extend_from_slice(piece.entry.payload);
+        if piece.more { None } else { self.partial.take().map(Some) }
+    }
+
+    /// The verdict after the last file.
+    pub fn finish(mut self) -> ScanReport {
+        if self.partial.is_some() {
+            self.report.partial_entries += 1;
+        }
+        self.report.torn = self.broken || self.report.torn_frames > 0 || self.partial.is_some();
+        // Nothing handed out: what the checkpoint covers is the end.
+        self.report.last = self.report.last.max(Sequence(self.from.0 - 1));
+        self.report
+    }
+}
+
+impl Partial {
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            kind: self.kind,
+            log: self.log,
+            owner_epoch: self.owner_epoch,
+            payload: &self.payload,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{FRAME_HEADER_BYTES, frame_bytes, seal};
+    use super::*;
+    use crate::storage::directory::DirectoryId;
+
+    const FILE_BYTES: u64 = 16 * BLOCK as u64;
+
+    /// Writes frames as the writer does, without a disk.
+    struct Pen {
+        identity: JournalIdentity,
+        files: Vec<Vec<u8>>,
+        file: usize,
+        offset: u64,
+        generation: u64,
+        crc: u32,
+        next: u64,
+        places: Vec<Place>,
+    }
+
+    impl Pen {
+        fn new(epoch: u64) -> Pen {
+            let identity = JournalIdentity { directory: DirectoryId([5; 16]), slot: 0, epoch };
+            Pen {
+                identity,
+                files: vec![vec![0; FILE_BYTES as usize]; 3],
+                file: 0,
+                offset: 0,
+                generation: 1,
+                crc: identity.chain_seed(),
+                next: 1,
+                places: Vec::new(),
+            }
+        }
+
+        fn turn(&mut self) {
+            self.file = (self.file + 1) % self.files.len();
+            self.offset = 0;
+            self.generation += 1;
+        }
+
+        fn frame(&mut self, durable_through: u64, pieces: &[(usize, bool, bool)]) {
+            let mut payload = Vec::new();
+            for (index, &(bytes, continues, more)) in pieces.iter().enumerate() {
+                let header = entry::encode_header(
+                    EntryKind::Append,
+                    LogId::default(),
+                    OwnerEpoch(0),
+                    bytes as u32,
+                    continues,
+                    more,
+                );
+                payload.extend_from_slice(&header);
+                payload.resize(payload.len() + bytes, (self.next + index as u64) as u8);
+            }
+            let header = FrameHeader {
+                identity: self.identity,
+                file: self.file as u16,
+                entry_count: pieces.len() as u32,
+                generation: self.generation,
+                file_offset: self.offset,
+                first: Sequence(self.next),
+                durable_through: Sequence(durable_through),
+                payload_bytes: payload.len() as u32,
+                previous_crc: self.crc,
+            };
+            let length = frame_bytes(payload.len()) as usize;
+            let frame = &mut self.files[self.file][self.offset as usize..][..length];
+            frame.fill(0);
+            frame[FRAME_HEADER_BYTES..][..payload.len()].copy_from_slice(&payload);
+            self.crc = seal(frame, &header);
+            self.places.push(Place { file: self.file as u16, offset: self.offset });
+            self.offset += length as u64;
+            self.next += pieces.len() as u64;
+        }
+
+        /// Frames of one small entry, each submitted when the one before was durable.
+        fn frames(&mut self, count: u64) {
+            for _ in 0..count {
+                self.frame(self.next - 1, &[(10, false, false)]);
+            }
+        }
+
+        /// Breaks a frame, counted from 0.
+        fn damage(&mut self, frame: usize) {
+            let place = self.places[frame];
+            self.files[usize::from(place.file)][place.offset as usize + 100] ^= 1;
+        }
+    }
+
+    fn walk(
+        pen: &Pen,
+        from: u64,
+        step: usize,
+    ) -> Result<(Vec<(u64, usize)>, ScanReport), WalkError> {
+        let mut walk = Walk::new(pen.identity, Sequence(from), None);
+        let mut order: Vec<u16> = (0..pen.files.len() as u16).collect();
+        order.sort_by_key(|&file| {
+            walk.generation(&pen.files[usize::from(file)][..BLOCK]).unwrap_or(u64::MAX)
+        });
+        let mut seen = Vec::new();
+        for file in order {
+            walk.begin_file(file, FILE_BYTES);
+            let bytes = &pen.files[usize::from(file)];
+            for at in (0..bytes.len()).step_by(step) {
+                let to = bytes.len().min(at + step);
+                walk.feed(&bytes[at..to], to == bytes.len(), &mut |sequence, entry| {
+                    seen.push((sequence.0, entry.payload.len()));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok((seen, walk.finish()))
+    }
+
+    fn check(pen: &Pen, from: u64, expected: std::ops::Range<u64>) -> ScanReport {
+        let mut reports = Vec::new();
+        for step in [BLOCK, 3 * BLOCK, FILE_BYTES as usize] {
+            let (seen, report) = walk(pen, from, step).expect("recoverable");
+            let sequences: Vec<u64> = seen.iter().map(|&(sequence, _)| sequence).collect();
+            assert_eq!(sequences, expected.clone().collect::<Vec<_>>());
+            assert_eq!(report.last, Sequence(expected.end - 1));
+            reports.push(report);
+        }
+        assert!(reports.iter().all(|report| *report == reports[0]), "the same for every read size");
+        reports[0]
+    }
+
+    #[test]
+    fn whole_journals_are_read_over_turns_and_from_any_sequence() {
+        let mut pen = Pen::new(1);
+        check(&pen, 1, 1..1);
+        pen.frames(15);
+        pen.turn();
+        pen.frames(15);
+        for from in [1, 2, 15, 16, 17, 30] {
+            let report = check(&pen, from, from..31);
+            assert!(!report.torn);
+        }
+        check(&pen, 31, 31..31);
+        pen.turn();
+        pen.frames(4);
+        pen.turn();
+        pen.frames(2);
+        // The first file holds its second turn, and behind it the stale rest of its first.
+        let report = check(&pen, 20, 20..37);
+        assert_eq!((report.stale_frames, report.torn), (13, false));
+    }
+
+    #[test]
+    fn a_tail_that_nobody_was_told_of_is_cut() {
+        let mut pen = Pen::new(1);
+        pen.frames(5);
+        pen.frame(4, &[(10, false, false)]);
+        pen.frame(4, &[(9000, false, false), (10, false, false)]);
+        pen.damage(4);
+        let report = check(&pen, 1, 1..5);
+        assert!(report.torn);
+        assert_eq!((report.torn_frames, report.cut_frames), (1, 2));
+    }
+
+    #[test]
+    fn a_hole_below_the_durable_watermark_is_corruption() {
+        for (lost, durable) in [(0, 1), (2, 3), (4, 5)] {
+            let mut pen = Pen::new(1);
+            pen.frames(5);
+            pen.frame(durable, &[(10, false, false)]);
+            pen.damage(lost);
+            match walk(&pen, 1, BLOCK) {
+                Err(WalkError::Corrupt { missing, at, .. }) => {
+                    assert_eq!(missing, Sequence(lost as u64 + 1));
+                    assert_eq!(at, if lost == 0 { Place::default() } else { pen.places[lost] });
+                }
+                other => panic!("taken for {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn corruption_is_seen_across_the_turn_of_a_file() {
+        let mut pen = Pen::new(1);
+        pen.frames(15);
+        pen.turn();
+        pen.frames(3);
+        for lost in [14, 15] {
+            pen.damage(lost);
+            assert!(matches!(walk(&pen, 1, BLOCK), Err(WalkError::Corrupt { .. })), "{lost}");
+            pen.damage(lost);
+        }
+        // The last frame has no witness.
+        pen.damage(17);
+        check(&pen, 1, 1..18);
+    }
+
+    #[test]
+    fn a_hole_that_a_checkpoint_covers_harms_nobody() {
+        let mut pen = Pen::new(1);
+        pen.frames(10);
+        pen.damage(3);
+        let report = check(&pen, 6, 6..11);
+        assert_eq!(report.covered_holes, 1);
+        assert!(matches!(walk(&pen, 4, BLOCK), Err(WalkError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn an_entry_in_pieces_is_seen_whole_or_not_at_all() {
+        let mut pen = Pen::new(1);
+        pen.frame(0, &[(10, false, false), (5000, false, true)]);
+        pen.frame(0, &[(6000, true, true)]);
+        pen.frame(0, &[(70, true, false), (20, false, false)]);
+        let (seen, _) = walk(&pen, 1, BLOCK).expect("recoverable");
+        assert_eq!(seen, [(1, 10), (4, 11_070), (5, 20)]);
+        pen.damage(2);
+        let (seen, report) = walk(&pen, 1, BLOCK).expect("recoverable");
+        assert_eq!(seen, [(1, 10)]);
+        assert_eq!((report.partial_entries, report.torn, report.last), (1, true, Sequence(1)));
+    }
+
+    #[test]
+    fn frames_of_another_place_or_epoch_are_refused() {
+        let mut old = Pen::new(1);
+        old.frames(12);
+        let mut pen = Pen::new(2);
+        pen.files.clone_from(&old.files);
+        pen.frames(3);
+        let report = check(&pen, 1, 1..4);
+        assert_eq!((report.stale_frames, report.torn), (9, false));
+        // A write that landed in the wrong place is not the next frame there.
+        let block = pen.files[0][..BLOCK].to_vec();
+        pen.files[0][3 * BLOCK..4 * BLOCK].copy_from_slice(&block);
+        pen.files[1][..BLOCK].copy_from_slice(&block);
+        assert_eq!(check(&pen, 1, 1..4).misdirected_frames, 2);
+        // An old superblock with a newer journal must not start.
+        old.files = pen.files;
+        assert!(matches!(walk(&old, 1, BLOCK), Err(WalkError::Newer { epoch: 2, .. })));
+    }
+
+    #[test]
+    fn an_unknown_entry_kind_is_an_error() {
+        let mut pen = Pen::new(1);
+        pen.frames(2);
+        let frame = &mut pen.files[0][..BLOCK];
+        frame[FRAME_HEADER_BYTES] = 200;
+        let header = frame::peek(frame).expect("a header");
+        seal(frame, &header);
+        let error = walk(&pen, 1, BLOCK).expect_err("not readable");
+        assert!(error.to_string().contains("kind 200"), "{error}");
+    }
+}

@@ -1,0 +1,515 @@
+//! The journal's writer: entries are staged, frames go out, waiters are released in order.
+//!
+//! A fixed crew of tasks takes frames from the staging ring while fewer than the allowed commits
+//! are in flight. An append wakes one of them, which runs at the end of the tick: every append of
+//! the tick, and everything that arrives while commits are in flight, shares the next frame. There
+//! is no timer.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::model::limits::{COMMITS_IN_FLIGHT_DURABLE, COMMITS_IN_FLIGHT_RELAXED};
+use crate::model::units::BLOCK;
+use crate::model::{LogId, OwnerEpoch};
+use crate::runtime::disk::File;
+use crate::runtime::sync::{Event, Gate, GateGuard, oneshot};
+use crate::runtime::{AlignedBuf, Lane, Runtime};
+
+use super::entry::{ENTRY_HEADER_BYTES, EntryKind, Sequence};
+use super::files::{Files, NoSlot};
+use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
+use super::ledger::{FlightId, Ledger, SyncPass, Way};
+use super::options::{JournalOptions, PlantedBug};
+use super::staging::Staging;
+
+/// The journal has failed: nothing is acknowledged any more, and nothing is retried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal has failed: {reason}; check the disk, then restart the broker")]
+pub struct Poisoned {
+    reason: Rc<str>,
+}
+
+/// Why no room can be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReserveError {
+    /// The journal has failed.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+    /// More than the whole journal may hold.
+    #[error("{bytes} bytes do not fit a journal of {room_max}: raise journal.bytes")]
+    TooLarge {
+        /// What was asked for.
+        bytes: usize,
+        /// What is the most.
+        room_max: u64,
+    },
+}
+
+/// Figures since the journal was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalStats {
+    /// Frames made durable by their own commit.
+    pub commits: u64,
+    /// Frames written without a flush.
+    pub writes: u64,
+    /// Syncs that made such frames durable.
+    pub syncs: u64,
+    /// Bytes of all frames.
+    pub frame_bytes: u64,
+    /// Bytes of entries in them.
+    pub payload_bytes: u64,
+    /// Pieces of entries in them.
+    pub pieces: u64,
+    /// Nanoseconds that all commits took together.
+    pub commit_nanos: u64,
+    /// Nanoseconds that the last commit took.
+    pub commit_nanos_last: u64,
+    /// Bytes of the last frame.
+    pub frame_bytes_last: u64,
+    /// Writes that the kernel did not consume inline.
+    pub writes_deferred: u64,
+    /// Times a frame found every file full.
+    pub waits_for_release: u64,
+    /// Times a frame found its file not yet zeroed.
+    pub waits_for_zeros: u64,
+    /// Files recycled.
+    pub files_recycled: u64,
+}
+
+type Waiter = (Sequence, oneshot::Sender<Result<(), Poisoned>>);
+
+struct State {
+    staging: Staging,
+    files: Files,
+    ledger: Ledger,
+    previous_crc: u32,
+    /// Everything before is covered by a checkpoint.
+    released: Sequence,
+    poisoned: Option<Poisoned>,
+    durable_waiters: VecDeque<Waiter>,
+    accepted_waiters: VecDeque<Waiter>,
+    stats: JournalStats,
+}
+
+struct Shared {
+    runtime: Runtime,
+    options: JournalOptions,
+    files: Rc<[File]>,
+    state: RefCell<State>,
+    work: Event,
+    woken: Cell<bool>,
+    progress: Event,
+    room: Event,
+    closing: Cell<bool>,
+    gate: Gate,
+}
+
+/// The journal of one slot; clones are the same journal. It lives on one executor.
+#[derive(Clone)]
+pub struct Journal(Rc<Shared>);
+
+/// What a task of the crew does next.
+enum Job {
+    Frame { id: FlightId, way: Way, buffer: AlignedBuf, bytes: usize, file: u16, offset: u64 },
+    Sync(SyncPass),
+}
+
+impl Journal {
+    /// Starts the crew over files that are open.
+    pub(super) fn start(
+        runtime: &Runtime,
+        options: JournalOptions,
+        files: Rc<[File]>,
+        zeroed: Vec<u64>,
+    ) -> Journal {
+        let frame_bytes_max = options.frame_bytes_max;
+        let state = State {
+            staging: Staging::new(frame_bytes_max),
+            files: Files::new(options.file_bytes, frame_bytes_max as u64, zeroed),
+            ledger: Ledger::default(),
+            previous_crc: options.identity.chain_seed(),
+            released: Sequence::FIRST,
+            poisoned: None,
+            durable_waiters: VecDeque::new(),
+            accepted_waiters: VecDeque::new(),
+            stats: JournalStats::default(),
+        };
+        let journal = Journal(Rc::new(Shared {
+            runtime: runtime.clone(),
+            options,
+            files,
+            state: RefCell::new(state),
+            work: Event::new(),
+            woken: Cell::new(false),
+            progress: Event::new(),
+            room: Event::new(),
+            closing: Cell::new(false),
+            gate: Gate::new(),
+        }));
+        for _ in 0..COMMITS_IN_FLIGHT_DURABLE + COMMITS_IN_FLIGHT_RELAXED {
+            let crew = journal.clone();
+            runtime.spawn(Lane::Hot, async move { crew.work().await });
+        }
+        journal
+    }
+
+    /// Stages an entry, whose payload is `header` and `body` one after the other, and gives its
+    /// sequence. Never waits: ask [`Journal::has_room`] before. After a failure the sequence is
+    /// one that never becomes durable.
+    pub fn append(
+        &self,
+        kind: EntryKind,
+        log: LogId,
+        owner_epoch: OwnerEpoch,
+        header: &[u8],
+        body: &[u8],
+    ) -> Sequence {
+        let mut state = self.0.state.borrow_mut();
+        if state.poisoned.is_some() {
+            return Sequence(u64::MAX);
+        }
+        let sequence = state.staging.append(kind, log, owner_epoch, header, body);
+        drop(state);
+        self.wake();
+        sequence
+    }
+
+    /// Says that a sequence has to become durable, not only accepted. In the tick of its append
+    /// this makes its frame a commit; later it brings a sync.
+    pub fn demand_durable(&self, sequence: Sequence) {
+        let mut state = self.0.state.borrow_mut();
+        if sequence > state.ledger.submitted_through() {
+            state.staging.demand_durable(sequence);
+        } else {
+            state.ledger.demand_durable(sequence);
+            drop(state);
+            self.wake();
+        }
+    }
+
+    /// The sequence that the next append of a small entry gets.
+    pub fn next_sequence(&self) -> Sequence {
+        self.0.state.borrow().staging.next_sequence()
+    }
+
+    /// Everything up to here survives a power failure.
+    pub fn durable_through(&self) -> Sequence {
+        self.0.state.borrow().ledger.durable_through()
+    }
+
+    /// Everything up to here survives the death of the process.
+    pub fn accepted_through(&self) -> Sequence {
+        self.0.state.borrow().ledger.accepted_through()
+    }
+
+    /// Fires when a watermark has moved, and when the journal has failed.
+    pub fn progress(&self) -> &Event {
+        &self.0.progress
+    }
+
+    /// Waits until a sequence survives a power failure, and demands that it will.
+    pub async fn wait_durable(&self, sequence: Sequence) -> Result<(), Poisoned> {
+        self.demand_durable(sequence);
+        let receiver = {
+            let state = &mut *self.0.state.borrow_mut();
+            if state.ledger.durable_through() >= sequence {
+                return Ok(());
+            }
+            enqueue(&mut state.durable_waiters, state.poisoned.as_ref(), sequence)?
+        };
+        receiver.await.expect("the journal answers every waiter before it goes")
+    }
+
+    /// Waits until a sequence survives the death of the process.
+    pub async fn wait_accepted(&self, sequence: Sequence) -> Result<(), Poisoned> {
+        let receiver = {
+            let state = &mut *self.0.state.borrow_mut();
+            if state.ledger.accepted_through() >= sequence {
+                return Ok(());
+            }
+            enqueue(&mut state.accepted_waiters, state.poisoned.as_ref(), sequence)?
+        };
+        receiver.await.expect("the journal answers every waiter before it goes")
+    }
+
+    /// True if entries of so many bytes, 32 for each entry included, may be appended now.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let state = self.0.state.borrow();
+        let staged = state.staging.bytes();
+        let staged_bytes_max = (COMMITS_IN_FLIGHT_DURABLE * self.0.options.frame_bytes_max) as u64;
+        let needed = self.bytes_on_disk(bytes);
+        state.poisoned.is_some()
+            || (staged + needed <= state.files.room()
+                && (staged == 0 || staged + needed <= staged_bytes_max))
+    }
+
+    /// Waits until [`Journal::has_room`]; books nothing, so append in the same tick.
+    pub async fn reserve(&self, bytes: usize) -> Result<(), ReserveError> {
+        let room_max = self.0.state.borrow().files.room_max();
+        if self.bytes_on_disk(bytes) > room_max {
+            return Err(ReserveError::TooLarge { bytes, room_max });
+        }
+        loop {
+            let changed = self.0.room.listen();
+            if let Some(poisoned) = self.poisoned() {
+                return Err(poisoned.into());
+            }
+            if self.has_room(bytes) {
+                return Ok(());
+            }
+            changed.await;
+        }
+    }
+
+    /// The part of the journal that is taken, 0 to 1: a checkpoint is due at a half.
+    pub fn pressure(&self) -> f64 {
+        self.0.state.borrow().files.pressure()
+    }
+
+    /// Everything before `sequence` is covered by a durable checkpoint: files that hold nothing
+    /// else are recycled.
+    pub fn release_before(&self, sequence: Sequence) {
+        let state = &mut *self.0.state.borrow_mut();
+        state.released = state.released.max(sequence);
+        self.recycle(state);
+    }
+
+    /// Frees the files that are released; one with a frame still in flight waits for it.
+    fn recycle(&self, state: &mut State) {
+        let settled = state.ledger.written_through().next();
+        for file in state.files.release_before(state.released.min(settled)) {
+            state.ledger.released(file);
+            state.stats.files_recycled += 1;
+            self.0.room.notify_all();
+            self.wake();
+        }
+    }
+
+    /// Fails the journal: every waiter and every later append is refused.
+    pub fn poison(&self, reason: &str) {
+        let state = &mut *self.0.state.borrow_mut();
+        if state.poisoned.is_some() {
+            return;
+        }
+        let poisoned = Poisoned { reason: reason.into() };
+        state.poisoned = Some(poisoned.clone());
+        for waiters in [&mut state.durable_waiters, &mut state.accepted_waiters] {
+            for (_, waiter) in waiters.drain(..) {
+                // Whoever stopped waiting needs no answer.
+                drop(waiter.send(Err(poisoned.clone())));
+            }
+        }
+        self.0.progress.notify_all();
+        self.0.room.notify_all();
+    }
+
+    /// Why the journal has failed, if it has.
+    pub fn poisoned(&self) -> Option<Poisoned> {
+        self.0.state.borrow().poisoned.clone()
+    }
+
+    /// Figures since the journal was opened.
+    pub fn stats(&self) -> JournalStats {
+        self.0.state.borrow().stats
+    }
+
+    /// Makes everything durable and ends the crew.
+    pub async fn close(&self) -> Result<(), Poisoned> {
+        let last = Sequence(self.next_sequence().0 - 1);
+        let result = self.wait_durable(last).await;
+        self.0.closing.set(true);
+        self.0.work.notify_all();
+        self.0.gate.close().await;
+        result
+    }
+
+    pub(super) fn options(&self) -> &JournalOptions {
+        &self.0.options
+    }
+
+    pub(super) fn enter(&self) -> Option<GateGuard> {
+        self.0.gate.enter()
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.get()
+    }
+
+    /// A file is zeroed that far.
+    pub(super) fn zeroed(&self, file: u16, bytes: u64) {
+        self.0.state.borrow_mut().files.set_zeroed(file, bytes);
+        self.wake();
+    }
+
+    /// Bytes on disk that entries of so many bytes take at the worst: two frames that follow each
+    /// other hold more than one full frame, and each pads its last block.
+    fn bytes_on_disk(&self, bytes: usize) -> u64 {
+        let frames = 2 * bytes / self.0.options.frame_bytes_max + 2;
+        (bytes + frames * (BLOCK + FRAME_HEADER_BYTES + ENTRY_HEADER_BYTES)) as u64
+    }
+
+    fn wake(&self) {
+        if !self.0.woken.replace(true) {
+            self.0.work.notify_one();
+        }
+    }
+
+    async fn work(&self) {
+        let Some(_guard) = self.0.gate.enter() else { return };
+        loop {
+            let listener = self.0.work.listen();
+            self.0.woken.set(false);
+            match self.take_job() {
+                Some(job) => {
+                    drop(listener);
+                    // Perhaps one more may go out beside this one.
+                    self.wake();
+                    self.perform(job).await;
+                }
+                None if self.is_closing() => return,
+                None => listener.await,
+            }
+        }
+    }
+
+    /// Takes the next frame if it may go out now, or the sync that is due.
+    fn take_job(&self) -> Option<Job> {
+        let state = &mut *self.0.state.borrow_mut();
+        if state.poisoned.is_some() {
+            return None;
+        }
+        if let Some(pass) = state.ledger.next_sync() {
+            return Some(Job::Sync(pass));
+        }
+        let front = state.staging.front()?;
+        let may_go = if front.durable {
+            state.ledger.durable_in_flight() < COMMITS_IN_FLIGHT_DURABLE
+        } else {
+            state.ledger.in_flight() < COMMITS_IN_FLIGHT_RELAXED
+        };
+        if !may_go {
+            return None;
+        }
+        let bytes = front.bytes();
+        let slot = match state.files.place(bytes, state.ledger.submitted_through()) {
+            Ok(slot) => slot,
+            Err(NoSlot::Full) => {
+                state.stats.waits_for_release += 1;
+                return None;
+            }
+            Err(NoSlot::Unzeroed) => {
+                state.stats.waits_for_zeros += 1;
+                return None;
+            }
+        };
+        let mut staged = state.staging.pop().expect("the front was seen");
+        let header = FrameHeader {
+            identity: self.0.options.identity,
+            file: slot.file,
+            entry_count: staged.entry_count,
+            generation: slot.generation,
+            file_offset: slot.offset,
+            first: staged.first,
+            durable_through: state.ledger.durable_through(),
+            payload_bytes: u32::try_from(staged.payload_bytes).expect("at most a mebibyte"),
+            previous_crc: state.previous_crc,
+        };
+        let bytes = usize::try_from(bytes).expect("at most a mebibyte");
+        let frame = &mut staged.buffer[..bytes];
+        frame[FRAME_HEADER_BYTES + staged.payload_bytes..].fill(0);
+        state.previous_crc = frame::seal(frame, &header);
+        let (id, way) = state.ledger.submit(staged.last(), staged.durable, slot.file);
+        state.stats.frame_bytes += bytes as u64;
+        state.stats.frame_bytes_last = bytes as u64;
+        state.stats.payload_bytes += staged.payload_bytes as u64;
+        state.stats.pieces += u64::from(staged.entry_count);
+        self.0.room.notify_all();
+        let (file, offset) = (slot.file, slot.offset);
+        Some(Job::Frame { id, way, buffer: staged.buffer, bytes, file, offset })
+    }
+
+    async fn perform(&self, job: Job) {
+        let started = self.0.runtime.now();
+        match job {
+            Job::Sync(pass) => {
+                for &file in &pass.files {
+                    if let Err(error) = self.0.files[usize::from(file)].sync_data().await {
+                        return self.poison(&format!("syncing file {file}: {error}"));
+                    }
+                }
+                let state = &mut *self.0.state.borrow_mut();
+                state.ledger.synced(&pass);
+                state.stats.syncs += 1;
+                self.advance(state);
+            }
+            Job::Frame { id, way, buffer, bytes, file, offset } => {
+                let target = &self.0.files[usize::from(file)];
+                let honest = self.0.options.planted != Some(PlantedBug::AcknowledgeBeforeSync);
+                let (buffer, result) = if way == Way::Commit && honest {
+                    target.commit(buffer, bytes, offset).await
+                } else {
+                    let issued = target.write_issued(buffer, bytes, offset);
+                    if issued.accepted.await {
+                        let state = &mut *self.0.state.borrow_mut();
+                        state.ledger.accepted(id);
+                        self.advance(state);
+                    } else {
+                        self.0.state.borrow_mut().stats.writes_deferred += 1;
+                    }
+                    issued.done.await
+                };
+                if let Err(error) = result {
+                    return self.poison(&format!(
+                        "writing {bytes} bytes at {offset} of file {file}: {error}"
+                    ));
+                }
+                let nanos = self.0.runtime.now().saturating_since(started).as_nanos() as u64;
+                let state = &mut *self.0.state.borrow_mut();
+                state.staging.give_back(buffer);
+                state.ledger.completed(id);
+                if way == Way::Commit {
+                    state.stats.commits += 1;
+                    state.stats.commit_nanos += nanos;
+                    state.stats.commit_nanos_last = nanos;
+                } else {
+                    state.stats.writes += 1;
+                }
+                self.advance(state);
+            }
+        }
+    }
+
+    /// Releases the waiters that the watermarks have passed.
+    fn advance(&self, state: &mut State) {
+        if state.poisoned.is_some() {
+            return;
+        }
+        self.recycle(state);
+        release(&mut state.durable_waiters, state.ledger.durable_through());
+        release(&mut state.accepted_waiters, state.ledger.accepted_through());
+        self.0.progress.notify_all();
+    }
+}
+
+/// Queues a waiter by its sequence.
+fn enqueue(
+    waiters: &mut VecDeque<Waiter>,
+    poisoned: Option<&Poisoned>,
+    sequence: Sequence,
+) -> Result<oneshot::Receiver<Result<(), Poisoned>>, Poisoned> {
+    if let Some(poisoned) = poisoned {
+        return Err(poisoned.clone());
+    }
+    let (sender, receiver) = oneshot::channel();
+    let at = waiters.partition_point(|(other, _)| *other <= sequence);
+    waiters.insert(at, (sequence, sender));
+    Ok(receiver)
+}
+
+fn release(waiters: &mut VecDeque<Waiter>, through: Sequence) {
+    while waiters.front().is_some_and(|(sequence, _)| *sequence <= through) {
+        let Some((_, waiter)) = waiters.pop_front() else { break };
+        drop(waiter.send(Ok(())));
+    }
+}

@@ -1,0 +1,178 @@
+//! The writer, driven in the simulator: order, backpressure, recycling, failure.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::model::units::BLOCK;
+use crate::model::{LogId, OwnerEpoch};
+use crate::runtime::sim::{SimOptions, World};
+use crate::runtime::{Lane, Runtime};
+use crate::storage::directory::{DirectoryId, journal_dir};
+
+use super::*;
+
+const DATA: &str = "/data";
+
+fn identity(epoch: u64) -> JournalIdentity {
+    JournalIdentity { directory: DirectoryId([7; 16]), slot: 2, epoch }
+}
+
+fn options(epoch: u64) -> JournalOptions {
+    JournalOptions::new(Path::new(DATA), identity(epoch), 0).with_files(20 * BLOCK as u64, 4)
+}
+
+fn sim<T: 'static>(seed: u64, run: impl AsyncFnOnce(Runtime) -> T + 'static) -> T {
+    let world = World::new(seed, SimOptions::default());
+    let runtime = world.node(&world.disk()).expect("a simulated node");
+    world.run_until(async move { run(runtime).await }).expect("the run comes to its end")
+}
+
+fn append(journal: &Journal, number: u64, bytes: usize) -> Sequence {
+    let body = vec![number as u8; bytes];
+    journal.append(EntryKind::Append, LogId::default(), OwnerEpoch(1), &number.to_le_bytes(), &body)
+}
+
+async fn read_all(
+    runtime: &Runtime,
+    epoch: u64,
+    from: Sequence,
+) -> (Vec<(u64, usize)>, ScanReport) {
+    let mut seen = Vec::new();
+    let dir: PathBuf = journal_dir(Path::new(DATA));
+    let report = scan(runtime, &dir, identity(epoch), from, None, |_, entry| {
+        let (number, body) = entry.payload.split_at(8);
+        let number = u64::from_le_bytes(number.try_into()?);
+        assert!(body.iter().all(|&byte| byte == number as u8));
+        seen.push((number, body.len()));
+        Ok(())
+    })
+    .await
+    .expect("a journal that was closed is whole");
+    (seen, report)
+}
+
+#[test]
+fn what_is_appended_is_read_back() {
+    sim(1, async |runtime| {
+        let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
+        let sizes = [0, 1, 100, 4000, 8192 - 160, 9000, 30_000, 5];
+        let mut last = Sequence::NONE;
+        for (number, &bytes) in sizes.iter().enumerate() {
+            journal.reserve(bytes + 40).await.expect("room");
+            last = append(&journal, number as u64, bytes);
+            if number % 3 == 0 {
+                journal.wait_durable(last).await.expect("durable");
+                assert!(journal.durable_through() >= last);
+            }
+        }
+        journal.wait_accepted(last).await.expect("accepted");
+        journal.close().await.expect("closed");
+        assert_eq!(journal.durable_through(), last);
+        let (seen, report) = read_all(&runtime, 1, Sequence::FIRST).await;
+        let expected: Vec<_> =
+            sizes.iter().enumerate().map(|(number, &bytes)| (number as u64, bytes)).collect();
+        assert_eq!(seen, expected);
+        assert_eq!((report.last, report.torn), (last, false));
+        let (seen, _) = read_all(&runtime, 2, Sequence::FIRST).await;
+        assert!(seen.is_empty(), "another epoch sees nothing");
+    });
+}
+
+#[test]
+fn appends_of_one_tick_share_a_commit() {
+    sim(2, async |runtime| {
+        let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
+        for number in 0..50 {
+            let sequence = append(&journal, number, 20);
+            journal.demand_durable(sequence);
+        }
+        journal.wait_durable(Sequence(50)).await.expect("durable");
+        let stats = journal.stats();
+        assert_eq!((stats.commits, stats.writes, stats.pieces), (1, 0, 50));
+        journal.close().await.expect("closed");
+    });
+}
+
+#[test]
+fn a_full_journal_holds_back_until_a_release() {
+    sim(3, async |runtime| {
+        let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
+        let bytes = 3000;
+        let mut number = 0;
+        let mut durable = Sequence::NONE;
+        while journal.pressure() < 0.9 && journal.has_room(bytes + 40) {
+            durable = append(&journal, number, bytes);
+            journal.wait_durable(durable).await.expect("durable");
+            number += 1;
+        }
+        assert!(number > 40);
+        let waiting = journal.clone();
+        let other = runtime.clone();
+        runtime.spawn(Lane::Background, async move {
+            for _ in 0..100 {
+                other.yield_now().await;
+            }
+            waiting.release_before(durable.next());
+        });
+        let before = runtime.now();
+        while number < 500 {
+            journal.reserve(bytes + 40).await.expect("room after a release");
+            let sequence = append(&journal, number, bytes);
+            journal.wait_durable(sequence).await.expect("durable");
+            number += 1;
+            if number % 10 == 0 {
+                journal.release_before(sequence.next());
+                durable = sequence;
+            }
+        }
+        assert!(runtime.now() > before);
+        assert!(journal.stats().files_recycled > 5);
+        let too_large = journal.reserve(80 * BLOCK).await;
+        assert!(matches!(too_large, Err(ReserveError::TooLarge { .. })));
+        journal.close().await.expect("closed");
+        let (seen, _) = read_all(&runtime, 1, durable.next()).await;
+        assert_eq!(seen.len() as u64, 499 - (durable.0 - 1));
+        assert_eq!(seen.last().map(|&(number, _)| number), None.or(seen.last().map(|_| 499)));
+    });
+}
+
+#[test]
+fn mixed_demands_keep_order() {
+    for seed in 0..50 {
+        sim(seed, async move |runtime| {
+            let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
+            let told = Rc::new(std::cell::RefCell::new(Vec::new()));
+            for number in 0..300u64 {
+                let bytes = (runtime.random() % 5000) as usize;
+                journal.reserve(bytes + 40).await.expect("room");
+                let sequence = append(&journal, number, bytes);
+                let waiter = journal.clone();
+                let told = Rc::clone(&told);
+                let durable = runtime.random() % 3 == 0;
+                if durable {
+                    journal.demand_durable(sequence);
+                }
+                runtime.spawn(Lane::Hot, async move {
+                    if durable {
+                        waiter.wait_durable(sequence).await.expect("durable");
+                        assert!(waiter.durable_through() >= sequence);
+                    } else {
+                        waiter.wait_accepted(sequence).await.expect("accepted");
+                        assert!(waiter.accepted_through() >= sequence);
+                    }
+                    told.borrow_mut().push(sequence);
+                });
+                if number % 40 == 39 {
+                    journal.wait_durable(sequence).await.expect("durable");
+                    journal.release_before(sequence.next());
+                }
+            }
+            journal.close().await.expect("closed");
+            assert_eq!(told.borrow().len(), 300);
+            let (_, report) = read_all(&runtime, 1, Sequence(290)).await;
+            assert_eq!(report.last, Sequence(journal.next_sequence().0 - 1));
+            let stats = journal.stats();
+            assert!(stats.commits + stats.writes > 20 && stats.syncs > 0, "{stats:?}");
+        });
+    }
+}
