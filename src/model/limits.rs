@@ -21,6 +21,11 @@ pub const CONNECTION_INFLIGHT_BYTES_MAX: usize = 8 * MIB;
 pub const PRODUCER_BATCHES_RETAINED: usize = 5;
 /// Idempotent producers that one partition remembers before the longest idle one is dropped.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// What one compressed batch may take when it is opened: 64 times Kafka's default of
+/// `max.message.bytes`, held once a shard and only while its records are walked.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * MIB;
+/// Bytes out of a compressed batch for each byte in it, from 1 KiB on: twice what deflate reaches.
+pub const DECOMPRESSION_RATIO_MAX: usize = 2048;
 
 /// The smallest piece of a partition's memory.
 pub const CHUNK_BYTES_MIN: usize = 4 * KIB;

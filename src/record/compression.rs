@@ -15,6 +15,7 @@ use std::io::{self, Read, Write};
 
 use thiserror::Error;
 
+use crate::model::limits::{DECOMPRESSED_BATCH_BYTES_MAX, DECOMPRESSION_RATIO_MAX};
 use crate::model::units::KIB;
 
 /// A codec, as in the attributes' low three bits.
@@ -73,6 +74,16 @@ pub struct DecompressionCaps {
     pub size_bytes_max: usize,
     /// Output over input, for input of 1 KiB and more; less input may yield as much as 1 KiB would.
     pub ratio_max: usize,
+}
+
+impl Default for DecompressionCaps {
+    /// The broker's limits.
+    fn default() -> Self {
+        DecompressionCaps {
+            size_bytes_max: DECOMPRESSED_BATCH_BYTES_MAX,
+            ratio_max: DECOMPRESSION_RATIO_MAX,
+        }
+    }
 }
 
 impl DecompressionCaps {

@@ -82,6 +82,7 @@ impl<'a> Records<'a> {
         }
     }
 
+    #[inline]
     fn read(&mut self) -> Result<Record<'a>, RecordError> {
         if self.rest.is_empty() {
             return Err(RecordError::Missing);
@@ -130,6 +131,7 @@ impl<'a> Iterator for Records<'a> {
 }
 
 /// Reads a length and that many bytes; any negative length is null, as Kafka reads it.
+#[inline]
 fn read_field(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), RecordError> {
     let (length, rest) = read_i32(bytes).ok_or(RecordError::Varint)?;
     let Ok(size) = usize::try_from(length) else { return Ok((None, rest)) };
@@ -155,6 +157,7 @@ pub struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// Checks the count and the headers that `bytes`, the rest of a record, consist of.
+    #[inline]
     fn parse(bytes: &'a [u8]) -> Result<Headers<'a>, RecordError> {
         let (count, rest) = read_i32(bytes).ok_or(RecordError::Varint)?;
         // Each header takes two bytes at least.

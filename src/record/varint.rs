@@ -4,22 +4,33 @@
 //! Kafka drops them.
 
 /// Reads the zigzag integer that `bytes` begins with: its value and what comes after it.
+#[inline]
 pub(super) fn read_i32(bytes: &[u8]) -> Option<(i32, &[u8])> {
-    // Most lengths and deltas take one byte.
-    if let [first @ 0..0x80, rest @ ..] = bytes {
-        return Some((unzigzag(u64::from(*first)) as i32, rest));
-    }
     let (raw, rest) = read_raw(bytes, 5)?;
     Some((unzigzag(raw & 0xffff_ffff) as i32, rest))
 }
 
 /// As [`read_i32`], for 64 bits.
+#[inline]
 pub(super) fn read_i64(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (raw, rest) = read_raw(bytes, 10)?;
     Some((unzigzag(raw), rest))
 }
 
+/// Most deltas take one byte and most lengths one or two.
+#[inline]
 fn read_raw(bytes: &[u8], size_max: usize) -> Option<(u64, &[u8])> {
+    match bytes {
+        [only @ 0..0x80, rest @ ..] => Some((u64::from(*only), rest)),
+        [low, high @ 0..0x80, rest @ ..] => {
+            Some((u64::from(low & 0x7f) | u64::from(*high) << 7, rest))
+        }
+        _ => read_long(bytes, size_max),
+    }
+}
+
+#[cold]
+fn read_long(bytes: &[u8], size_max: usize) -> Option<(u64, &[u8])> {
     let mut raw = 0;
     for (index, byte) in bytes.iter().take(size_max).enumerate() {
         raw |= u64::from(byte & 0x7f) << (7 * index);

@@ -9,6 +9,7 @@ use super::{BatchBuilder, BatchOptions, DecompressionCaps, Header};
 /// A time in 2023.
 const TIME: i64 = 1_700_000_000_000;
 
+/// Less than the broker's, so that a test of a bomb is quick.
 const CAPS: DecompressionCaps = DecompressionCaps { size_bytes_max: 1 << 20, ratio_max: 2048 };
 
 /// A batch of three records, one with headers and one of nulls.
