@@ -12,6 +12,9 @@ pub mod metrics;
 /// Kafka's record batches as checked views: parsing, validation, building, compression.
 pub mod record;
 
+/// The Kafka wire protocol: messages as plain values, bytes in and out.
+pub mod protocol;
+
 /// The cluster's metadata: commands, the records that they yield, and the image of all records.
 pub mod metadata;
 

@@ -1,0 +1,96 @@
+//! `AddRaftVoterRequest` of kafka-clients-4.4.0; written by `tools/codegen`, not by hand.
+
+use std::borrow::Cow;
+
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::errors::{DecodeError, EncodeError};
+use crate::protocol::reader::Reader;
+use crate::protocol::types::{UnknownTags, Uuid, VersionRange};
+use crate::protocol::writer::Writer;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddRaftVoterRequest<'a> {
+    pub cluster_id: Option<Cow<'a, str>>,
+    pub timeout_ms: i32,
+    pub voter_id: i32,
+    pub voter_directory_id: Uuid,
+    pub listeners: Vec<Listener<'a>>,
+    pub ack_when_committed: bool,
+    pub unknown_tags: UnknownTags<'a>,
+}
+
+impl Default for AddRaftVoterRequest<'_> {
+    fn default() -> Self {
+        Self {
+            cluster_id: Some(Cow::Borrowed("")),
+            timeout_ms: 0,
+            voter_id: 0,
+            voter_directory_id: Uuid::ZERO,
+            listeners: Vec::new(),
+            ack_when_committed: true,
+            unknown_tags: UnknownTags::default(),
+        }
+    }
+}
+
+impl<'a> AddRaftVoterRequest<'a> {
+    pub const KEY: ApiKey = ApiKey::AddRaftVoter;
+    pub const LATEST_STABLE: i16 = 1;
+    pub const VERSIONS: VersionRange = VersionRange { min: 0, max: 1 };
+
+    pub fn decode(r: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        r.check(Self::VERSIONS, version)?;
+        Ok(Self {
+            cluster_id: r.string_or_null(true, true)?,
+            timeout_ms: r.i32()?,
+            voter_id: r.i32()?,
+            voter_directory_id: r.uuid()?,
+            listeners: r.structs(true, version, 5, Listener::decode)?,
+            ack_when_committed: if version >= 1 { r.bool()? } else { true },
+            unknown_tags: r.tags(true)?,
+        })
+    }
+
+    pub fn encode(&self, w: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        w.check("AddRaftVoterRequest", Self::VERSIONS, version)?;
+        w.string_or_null(self.cluster_id.as_deref(), true)?;
+        w.i32(self.timeout_ms);
+        w.i32(self.voter_id);
+        w.uuid(self.voter_directory_id);
+        w.structs(&self.listeners, true, version, Listener::encode)?;
+        if version >= 1 {
+            w.bool(self.ack_when_committed);
+        } else {
+            w.refuse_if(!self.ack_when_committed, "ack_when_committed", version)?;
+        }
+        w.tags(self.unknown_tags, true, version)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Listener<'a> {
+    pub name: Cow<'a, str>,
+    pub host: Cow<'a, str>,
+    pub port: u16,
+    pub unknown_tags: UnknownTags<'a>,
+}
+
+impl<'a> Listener<'a> {
+    pub fn decode(r: &mut Reader<'a>, _version: i16) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: r.string(true)?,
+            host: r.string(true)?,
+            port: r.u16()?,
+            unknown_tags: r.tags(true)?,
+        })
+    }
+
+    pub fn encode(&self, w: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        w.string(&self.name, true)?;
+        w.string(&self.host, true)?;
+        w.u16(self.port);
+        w.tags(self.unknown_tags, true, version)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! `DescribeAclsResponse` of kafka-clients-4.4.0; written by `tools/codegen`, not by hand.
+
+use std::borrow::Cow;
+
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::errors::{DecodeError, EncodeError};
+use crate::protocol::reader::Reader;
+use crate::protocol::types::{UnknownTags, VersionRange};
+use crate::protocol::writer::Writer;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DescribeAclsResponse<'a> {
+    pub throttle_time_ms: i32,
+    pub error_code: i16,
+    pub error_message: Option<Cow<'a, str>>,
+    pub resources: Vec<DescribeAclsResource<'a>>,
+    pub unknown_tags: UnknownTags<'a>,
+}
+
+impl Default for DescribeAclsResponse<'_> {
+    fn default() -> Self {
+        Self {
+            throttle_time_ms: 0,
+            error_code: 0,
+            error_message: Some(Cow::Borrowed("")),
+            resources: Vec::new(),
+            unknown_tags: UnknownTags::default(),
+        }
+    }
+}
+
+impl<'a> DescribeAclsResponse<'a> {
+    pub const KEY: ApiKey = ApiKey::DescribeAcls;
+    pub const LATEST_STABLE: i16 = 3;
+    pub const VERSIONS: VersionRange = VersionRange { min: 1, max: 3 };
+
+    pub fn decode(r: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= 2;
+        r.check(Self::VERSIONS, version)?;
+        Ok(Self {
+            throttle_time_ms: r.i32()?,
+            error_code: r.i16()?,
+            error_message: r.string_or_null(flexible, true)?,
+            resources: r.structs(flexible, version, 5, DescribeAclsResource::decode)?,
+            unknown_tags: r.tags(flexible)?,
+        })
+    }
+
+    pub fn encode(&self, w: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        let flexible = version >= 2;
+        w.check("DescribeAclsResponse", Self::VERSIONS, version)?;
+        w.i32(self.throttle_time_ms);
+        w.i16(self.error_code);
+        w.string_or_null(self.error_message.as_deref(), flexible)?;
+        w.structs(&self.resources, flexible, version, DescribeAclsResource::encode)?;
+        w.tags(self.unknown_tags, flexible, version)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DescribeAclsResource<'a> {
+    pub resource_type: i8,
+    pub resource_name: Cow<'a, str>,
+    pub pattern_type: i8,
+    pub acls: Vec<AclDescription<'a>>,
+    pub unknown_tags: UnknownTags<'a>,
+}
+
+impl Default for DescribeAclsResource<'_> {
+    fn default() -> Self {
+        Self {
+            resource_type: 0,
+            resource_name: Cow::Borrowed(""),
+            pattern_type: 3,
+            acls: Vec::new(),
+            unknown_tags: UnknownTags::default(),
+        }
+    }
+}
+
+impl<'a> DescribeAclsResource<'a> {
+    pub fn decode(r: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= 2;
+        Ok(Self {
+            resource_type: r.i8()?,
+            resource_name: r.string(flexible)?,
+            pattern_type: r.i8()?,
+            acls: r.structs(flexible, version, 5, AclDescription::decode)?,
+            unknown_tags: r.tags(flexible)?,
+        })
+    }
+
+    pub fn encode(&self, w: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        let flexible = version >= 2;
+        w.i8(self.resource_type);
+        w.string(&self.resource_name, flexible)?;
+        w.i8(self.pattern_type);
+        w.structs(&self.acls, flexible, version, AclDescription::encode)?;
+        w.tags(self.unknown_tags, flexible, version)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AclDescription<'a> {
+    pub principal: Cow<'a, str>,
+    pub host: Cow<'a, str>,
+    pub operation: i8,
+    pub permission_type: i8,
+    pub unknown_tags: UnknownTags<'a>,
+}
+
+impl<'a> AclDescription<'a> {
+    pub fn decode(r: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= 2;
+        Ok(Self {
+            principal: r.string(flexible)?,
+            host: r.string(flexible)?,
+            operation: r.i8()?,
+            permission_type: r.i8()?,
+            unknown_tags: r.tags(flexible)?,
+        })
+    }
+
+    pub fn encode(&self, w: &mut Writer, version: i16) -> Result<(), EncodeError> {
+        let flexible = version >= 2;
+        w.string(&self.principal, flexible)?;
+        w.string(&self.host, flexible)?;
+        w.i8(self.operation);
+        w.i8(self.permission_type);
+        w.tags(self.unknown_tags, flexible, version)?;
+        Ok(())
+    }
+}
