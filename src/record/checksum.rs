@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn every_length_and_alignment_agrees_with_another_implementation() {
-        let bytes: Vec<u8> = (0..9000_u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..9000_u32).map(|i| ((i * i) >> 3) as u8).collect();
         for size in (0..1200).chain([4095, 4096, 4097, 8191, 8980]) {
             let slice = &bytes[size % 17..][..size];
             assert_eq!(super::crc32c(slice), crc32c::crc32c(slice), "{size}");
