@@ -109,7 +109,7 @@ const RULES: ProduceRules = ProduceRules {
     compacted: false,
     log_append_time: false,
     now_ms: TIME,
-    timestamp_before_ms_max: i64::MAX,
+    timestamp_before_ms_max: u64::MAX,
     timestamp_after_ms_max: 3_600_000,
     zstd_permitted: true,
     transactional_permitted: false,

@@ -11,6 +11,7 @@ use super::batch::BatchView;
 use super::compression::{Compression, DecompressionCaps, DecompressionError};
 use super::header::{BatchError, BatchHeader};
 use super::records::{RecordError, Records};
+use crate::model::topic_config::{TimestampType, TopicConfig};
 
 /// What the topic and the request say about a batch.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +25,32 @@ pub struct ProduceRules {
     /// The wall clock, in ms since 1970.
     pub now_ms: i64,
     /// `message.timestamp.before.max.ms`.
-    pub timestamp_before_ms_max: i64,
+    pub timestamp_before_ms_max: u64,
     /// `message.timestamp.after.max.ms`.
-    pub timestamp_after_ms_max: i64,
+    pub timestamp_after_ms_max: u64,
     /// Produce requests before version 7 may not carry it.
     pub zstd_permitted: bool,
     /// Whether transactions can be honoured.
     pub transactional_permitted: bool,
     /// For a compressed batch that has to be opened.
     pub decompression: DecompressionCaps,
+}
+
+impl ProduceRules {
+    /// The rules of a topic for a request that may carry everything but transactions, at `now_ms`.
+    pub fn of_topic(config: &TopicConfig, now_ms: i64) -> ProduceRules {
+        ProduceRules {
+            batch_size_bytes_max: config.max_message_bytes as usize,
+            compacted: config.cleanup_policy.compact,
+            log_append_time: config.message_timestamp_type == TimestampType::LogAppendTime,
+            now_ms,
+            timestamp_before_ms_max: config.message_timestamp_before_max_ms,
+            timestamp_after_ms_max: config.message_timestamp_after_max_ms,
+            zstd_permitted: true,
+            transactional_permitted: false,
+            decompression: DecompressionCaps::default(),
+        }
+    }
 }
 
 /// A batch that may be appended.
@@ -256,8 +274,8 @@ fn time_bounds(rules: &ProduceRules) -> (i64, i64) {
         return (i64::MIN, i64::MAX);
     }
     (
-        rules.now_ms.saturating_sub(rules.timestamp_before_ms_max),
-        rules.now_ms.saturating_add(rules.timestamp_after_ms_max),
+        rules.now_ms.saturating_sub_unsigned(rules.timestamp_before_ms_max),
+        rules.now_ms.saturating_add_unsigned(rules.timestamp_after_ms_max),
     )
 }
 

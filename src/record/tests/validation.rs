@@ -1,6 +1,7 @@
 //! What a broker accepts from a producer, and each thing that it refuses.
 
 use super::{CAPS, TIME, sample};
+use crate::model::topic_config::TopicConfig;
 use crate::model::{Offset, ProducerEpoch, ProducerId};
 use crate::record::batch::{set_base_offset, set_crc, set_max_timestamp};
 use crate::record::header::{
@@ -12,18 +13,10 @@ use crate::record::{
     RecordError, validate,
 };
 
+/// Kafka's defaults, an hour of tolerance for clocks that run ahead included.
 fn rules() -> ProduceRules {
-    ProduceRules {
-        batch_size_bytes_max: 1_048_588,
-        compacted: false,
-        log_append_time: false,
-        now_ms: TIME,
-        timestamp_before_ms_max: i64::MAX,
-        timestamp_after_ms_max: 3_600_000,
-        zstd_permitted: true,
-        transactional_permitted: false,
-        decompression: CAPS,
-    }
+    let rules = ProduceRules::of_topic(&TopicConfig::default(), TIME);
+    ProduceRules { decompression: CAPS, ..rules }
 }
 
 fn plain() -> Vec<u8> {
