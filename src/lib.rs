@@ -20,3 +20,6 @@ pub mod metadata;
 
 /// What is durable: the journal, the partition logs behind it, checkpoints and recovery.
 pub mod storage;
+
+/// Options parsed once: the configuration file, the overrides, and what becomes of each key.
+pub mod config;

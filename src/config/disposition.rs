@@ -1,0 +1,335 @@
+//! What becomes of each key: it acts, it is accepted with a note, or it must not be ignored.
+//!
+//! A test holds this list against every key of Kafka's table. Notes end the sentence "… has no
+//! effect: …", refusals the sentence "… is refused: …".
+
+/// What becomes of a key that an operator gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It does here what it does in Kafka, or what our documentation of it says.
+    Implemented,
+    /// It is checked and kept for DescribeConfigs: what replaces it, or from when it acts.
+    Noted(&'static str),
+    /// Another value than the default stops the start: ignoring it would weaken the set-up.
+    Refused(&'static str),
+}
+
+use Disposition::{Implemented, Noted, Refused};
+
+/// The disposition of a known key: that of its own name, or else of the longest beginning listed.
+pub fn disposition(name: &str) -> Disposition {
+    let matching = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning).then_some(beginning.len()),
+        None => (name == pattern).then_some(usize::MAX),
+    };
+    let rules = RULES.iter().flat_map(|(patterns, disposition)| {
+        patterns.iter().filter_map(move |pattern| Some((matching(pattern)?, *disposition)))
+    });
+    rules.max_by_key(|(length, _)| *length).expect("a test covers every known key").1
+}
+
+/// Names, or beginnings of names with a `*`, and their disposition.
+const RULES: &[(&[&str], Disposition)] = &[
+    (
+        &[
+            "admin.listener",
+            "connections.move.to.owner",
+            "control.cpu",
+            "journal.bytes",
+            "memory.bytes",
+            "num.shards",
+            "shard.cpus",
+        ],
+        Implemented,
+    ),
+    (
+        &[
+            "advertised.listeners",
+            "auto.create.topics.enable",
+            "broker.id",
+            "broker.rack",
+            "connections.max.idle.ms",
+            "controller.listener.names",
+            "controller.quorum.voters",
+            "default.replication.factor",
+            "delete.topic.enable",
+            "fetch.max.bytes",
+            "listener.security.protocol.map",
+            "listeners",
+            "log.dir",
+            "log.dirs",
+            "max.connections",
+            "max.connections.per.ip",
+            "max.incremental.fetch.session.cache.slots",
+            "max.request.partition.size.limit",
+            "node.id",
+            "num.partitions",
+            "process.roles",
+            "producer.id.expiration.ms",
+            "socket.request.max.bytes",
+        ],
+        Implemented,
+    ),
+    // Defaults of the topics' keys that act.
+    (
+        &[
+            "compression.type",
+            "log.flush.interval.messages",
+            "log.flush.interval.ms",
+            "log.flush.scheduler.interval.ms",
+            "log.message.timestamp.after.max.ms",
+            "log.message.timestamp.before.max.ms",
+            "log.message.timestamp.type",
+            "log.roll.hours",
+            "log.roll.jitter.hours",
+            "log.roll.jitter.ms",
+            "log.roll.ms",
+            "log.segment.bytes",
+            "message.max.bytes",
+            "min.insync.replicas",
+        ],
+        Implemented,
+    ),
+    // Defaults of the topics' keys that are stored and described.
+    (
+        &[
+            "log.cleanup.policy",
+            "log.retention.bytes",
+            "log.retention.check.interval.ms",
+            "log.retention.hours",
+            "log.retention.minutes",
+            "log.retention.ms",
+            "log.segment.delete.delay.ms",
+        ],
+        Noted("it is stored and described, a later version removes old records"),
+    ),
+    (&["log.cleaner.*"], Noted("it is stored and described, a later version compacts")),
+    (
+        &["log.index.interval.bytes", "log.index.size.max.bytes", "log.preallocate"],
+        Noted("the storage engine sizes its own index and segment files"),
+    ),
+    (
+        &["compression.gzip.level", "compression.lz4.level", "compression.zstd.level"],
+        Noted("batches are stored as their producers compressed them"),
+    ),
+    (
+        &["max.decompressed.message.bytes"],
+        Noted("the broker's own limits bound what it decompresses"),
+    ),
+    (
+        &["unclean.leader.election.*"],
+        Noted("it acts from the version that runs several brokers on"),
+    ),
+    // Replaced by how this broker is built.
+    (
+        &["background.threads", "num.io.threads", "num.network.threads"],
+        Noted("num.shards and shard.cpus say which cores work"),
+    ),
+    (
+        &["num.recovery.threads.per.data.dir", "num.replica.alter.log.dirs.threads"],
+        Noted("recovery reads the journals only and needs no threads of its own"),
+    ),
+    (
+        &["queued.max.request.bytes", "queued.max.requests"],
+        Noted("every connection has its own bound and memory.bytes bounds them all"),
+    ),
+    (
+        &["socket.receive.buffer.bytes", "socket.send.buffer.bytes"],
+        Noted("the kernel sizes socket buffers as the connection needs"),
+    ),
+    (
+        &["socket.listen.backlog.size"],
+        Noted("the backlog is as long as the kernel's net.core.somaxconn allows"),
+    ),
+    (
+        &["socket.connection.setup.*"],
+        Noted("it acts from the version that runs several brokers on"),
+    ),
+    (
+        &[
+            "log.flush.offset.checkpoint.interval.ms",
+            "log.flush.start.offset.checkpoint.interval.ms",
+            "replica.high.watermark.checkpoint.interval.ms",
+        ],
+        Noted("the journal makes offsets durable with the records, there is no interval"),
+    ),
+    (
+        &["log.dir.failure.timeout.ms", "log.initial.task.delay.ms"],
+        Noted("a data directory whose disk fails is given up at once"),
+    ),
+    (
+        &[
+            "delete.records.purgatory.purge.interval.requests",
+            "fetch.purgatory.purge.interval.requests",
+            "producer.purgatory.purge.interval.requests",
+            "share.fetch.purgatory.purge.interval.requests",
+        ],
+        Noted("waiting requests are removed when they end"),
+    ),
+    (
+        &["producer.id.expiration.check.interval.ms"],
+        Noted("the storage engine forgets idle producers as it goes"),
+    ),
+    (
+        &["request.timeout.ms", "controller.socket.timeout.ms", "server.max.startup.time.ms"],
+        Noted("the controller runs in this process, nothing waits for the network"),
+    ),
+    (&["controlled.shutdown.enable"], Noted("a shutdown is always a controlled one")),
+    (
+        &[
+            "kafka.metrics.*",
+            "metric.reporters",
+            "metrics.num.samples",
+            "metrics.recording.level",
+            "metrics.sample.window.ms",
+        ],
+        Noted("metrics are served at admin.listener"),
+    ),
+    (&["telemetry.max.bytes"], Noted("this version receives no client metrics")),
+    // The metadata quorum.
+    (
+        &["controller.quorum.*"],
+        Noted("the metadata quorum of this version has one voter, this process"),
+    ),
+    (
+        &[
+            "controller.performance.*",
+            "internal.metadata.*",
+            "metadata.log.*",
+            "metadata.max.*",
+            "initial.broker.registration.timeout.ms",
+            "broker.heartbeat.interval.ms",
+            "broker.session.timeout.ms",
+        ],
+        Noted("the metadata quorum of this process keeps its own log and snapshots in log.dirs"),
+    ),
+    (
+        &["early.start.listeners", "inter.broker.listener.name"],
+        Noted("it acts from the version that runs several brokers on"),
+    ),
+    (
+        &[
+            "auto.leader.rebalance.enable",
+            "leader.imbalance.check.interval.seconds",
+            "num.replica.fetchers",
+            "replica.*",
+        ],
+        Noted("it acts from the version that runs several brokers on"),
+    ),
+    (&["unstable.*"], Noted("no unstable version of an API or a feature exists here")),
+    // Later versions bring what these belong to.
+    (
+        &["group.*", "offset.metadata.max.bytes", "offsets.*"],
+        Noted("it acts from the version that has consumer groups on"),
+    ),
+    (
+        &["add.partitions.to.txn.*", "transaction.*", "transactional.*"],
+        Noted("it acts from the version that has transactions on"),
+    ),
+    (
+        &["group.share.*", "share.coordinator.*", "errors.deadletterqueue.*"],
+        Noted("it acts from the version that has share groups on"),
+    ),
+    (&["group.streams.*"], Noted("it acts from the version that has streams groups on")),
+    (
+        &[
+            "remote.*",
+            "log.local.retention.*",
+            "log.remote.copy.*",
+            "follower.fetch.last.tiered.offset.enable",
+        ],
+        Noted("this version has no tiered storage"),
+    ),
+    (
+        &[
+            "alter.log.dirs.replication.quota.*",
+            "controller.quota.*",
+            "quota.window.*",
+            "replication.quota.*",
+        ],
+        Noted("this version has no quotas whose window it could be"),
+    ),
+    (
+        &["connection.failed.authentication.delay.ms", "connections.max.reauth.ms", "sasl.*"],
+        Noted("it belongs to SASL listeners, which this version refuses"),
+    ),
+    (
+        &["security.providers", "ssl.*"],
+        Noted("it belongs to TLS listeners, which this version refuses"),
+    ),
+    (&["delegation.token.*"], Noted("it belongs to delegation tokens, which need a SASL listener")),
+    // What must not be ignored.
+    (
+        &["authorizer.class.name"],
+        Refused("this version has no ACLs, so everybody would be allowed everything: remove it"),
+    ),
+    (
+        &["alter.config.policy.class.name", "create.topic.policy.class.name"],
+        Refused("this broker runs no Java classes, so the policy would not be enforced: remove it"),
+    ),
+    (
+        &["principal.builder.class"],
+        Refused("this broker runs no Java classes, so principals would not be mapped: remove it"),
+    ),
+    (
+        &["client.quota.callback.class"],
+        Refused("this version has no quotas, so clients would not be limited: remove it"),
+    ),
+    (
+        &["max.connection.creation.rate", "max.connections.per.ip.overrides"],
+        Refused("this limit is not enforced yet: remove it, or use max.connections.per.ip"),
+    ),
+    (
+        &["config.providers"],
+        Refused("values are taken as they are written and no provider replaces them: remove it"),
+    ),
+    (
+        &["cordoned.log.dirs"],
+        Refused(
+            "this version has one data directory and cannot keep partitions out of it: remove it",
+        ),
+    ),
+    (
+        &["remote.log.storage.system.enable"],
+        Refused(
+            "this version has no tiered storage, so nothing would be moved off the disk: remove it",
+        ),
+    ),
+    (
+        &["security.inter.broker.protocol"],
+        Refused("this version has no TLS and no SASL: use PLAINTEXT"),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::settings::BROKER_KEYS;
+
+    #[test]
+    fn every_key_has_one_disposition_and_every_rule_a_key() {
+        let mut keys_of: BTreeMap<&str, usize> = BTreeMap::new();
+        for pattern in RULES.iter().flat_map(|(patterns, _)| *patterns) {
+            assert_eq!(keys_of.insert(pattern, 0), None, "{pattern} stands twice");
+        }
+        for key in BROKER_KEYS.keys() {
+            let own = |pattern: &&&str| **pattern == key.name;
+            let begins = |pattern: &&&str| {
+                pattern.strip_suffix('*').is_some_and(|begin| key.name.starts_with(begin))
+            };
+            let pattern = keys_of
+                .keys()
+                .find(own)
+                .or_else(|| keys_of.keys().filter(begins).max_by_key(|pattern| pattern.len()));
+            let pattern = *pattern.unwrap_or_else(|| panic!("{} has no disposition", key.name));
+            *keys_of.get_mut(pattern).unwrap() += 1;
+            disposition(key.name);
+        }
+        let unused: Vec<_> = keys_of.iter().filter(|(_, count)| **count == 0).collect();
+        assert!(unused.is_empty(), "{unused:?}");
+        // 350 keys that Kafka documents, 29 internal ones, and ours.
+        assert_eq!(BROKER_KEYS.keys().len(), 379 + 7);
+    }
+}
