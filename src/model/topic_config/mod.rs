@@ -142,7 +142,8 @@ impl TopicConfig {
         let has = |name: &str| policy.iter().any(|part| part == name);
         let limit = |name| u64::try_from(values.number(name)).ok();
         let segment_bytes = match values.get("internal.segment.bytes") {
-            Some(_) => values.bytes("internal.segment.bytes"),
+            // Kafka gives it no validator; a segment without room for a byte would roll for ever.
+            Some(_) => values.bytes("internal.segment.bytes").max(1),
             None => values.bytes("segment.bytes"),
         };
         let timestamp_type = match values.text("message.timestamp.type") {
@@ -344,5 +345,8 @@ mod tests {
         let small = [("segment.bytes", "1048576"), ("internal.segment.bytes", "100")];
         let config = TopicConfig::resolve(&TopicDefaults::default(), small).unwrap();
         assert_eq!(config.segment_bytes, 100);
+        let none =
+            TopicConfig::resolve(&TopicDefaults::default(), [("internal.segment.bytes", "-5")]);
+        assert_eq!(none.unwrap().segment_bytes, 1);
     }
 }
