@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::model::units::BLOCK;
 use crate::model::{LogId, OwnerEpoch};
@@ -175,4 +176,58 @@ fn mixed_demands_keep_order() {
             assert!(stats.commits + stats.writes > 20 && stats.syncs > 0, "{stats:?}");
         });
     }
+}
+
+#[test]
+fn the_writer_waits_for_zeros_and_a_restart_needs_none() {
+    sim(4, async |runtime| {
+        let mut few = options(1);
+        few.zeroed_at_start_bytes = BLOCK as u64;
+        let journal = Journal::open(&runtime, few.clone()).await.expect("a fresh journal");
+        let mut last = Sequence::NONE;
+        for number in 0..20 {
+            last = append(&journal, number, 3000);
+        }
+        journal.wait_durable(last).await.expect("durable");
+        assert!(journal.stats().waits_for_zeros > 0);
+        journal.close().await.expect("closed");
+
+        // The zeroing ends with the first process or with the second.
+        let journal = Journal::open(&runtime, options(2)).await.expect("an old journal");
+        runtime.sleep(Duration::from_secs(1)).await;
+        journal.close().await.expect("closed");
+        let dir = journal_dir(Path::new(DATA));
+        for entry in runtime.disk().list_dir(&dir).await.expect("a directory") {
+            assert_eq!(entry.len, few.file_bytes, "{}", entry.name);
+        }
+        let (seen, _) = read_all(&runtime, 2, Sequence::FIRST).await;
+        assert!(seen.is_empty());
+        let larger = options(3).with_files(24 * BLOCK as u64, 3);
+        let journal = Journal::open(&runtime, larger).await.expect("another share");
+        last = append(&journal, 7, 3000);
+        journal.wait_durable(last).await.expect("durable");
+        journal.close().await.expect("closed");
+        assert_eq!(runtime.disk().list_dir(&dir).await.expect("a directory").len(), 3);
+        let (seen, _) = read_all(&runtime, 3, Sequence::FIRST).await;
+        assert_eq!(seen, [(7, 3000)]);
+    });
+}
+
+#[test]
+fn a_poisoned_journal_refuses_everything() {
+    sim(5, async |runtime| {
+        let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
+        let first = append(&journal, 1, 10);
+        journal.wait_durable(first).await.expect("durable");
+        let waiting = append(&journal, 2, 10);
+        let other = journal.clone();
+        runtime.spawn(Lane::Hot, async move { other.poison("a test") });
+        let error = journal.wait_durable(waiting).await.expect_err("poisoned");
+        assert!(error.to_string().contains("a test"));
+        let later = append(&journal, 3, 10);
+        assert_eq!(journal.wait_durable(later).await, Err(error.clone()));
+        assert_eq!(journal.wait_accepted(later).await, Err(error.clone()));
+        assert_eq!(journal.reserve(10).await, Err(ReserveError::Poisoned(error.clone())));
+        assert_eq!(journal.close().await, Err(error));
+    });
 }
