@@ -88,7 +88,7 @@ pub async fn scan(
                 .map_err(|error| placed(dir, identity.slot, error))?;
         }
     }
-    Ok(walk.finish())
+    walk.finish().map_err(|error| placed(dir, identity.slot, error))
 }
 
 type Reading = oneshot::Receiver<io::Result<(AlignedBuf, usize)>>;
@@ -104,7 +104,7 @@ fn read(runtime: &Runtime, file: &File, offset: u64, length: u64) -> Reading {
     receiver
 }
 
-/// The slot's files by the generation of the frame at their start, those without one last.
+/// The slot's files by the generation of the whole frame at their start, those without one last.
 async fn files_in_order(
     runtime: &Runtime,
     dir: &Path,
@@ -126,7 +126,10 @@ async fn files_in_order(
         let length = file.len().await.map_err(failed(&path))?;
         let (block, result) = file.read_at(AlignedBuf::zeroed(BLOCK), 0).await;
         let read = result.map_err(failed(&path))?;
-        let generation = walk.generation(&block[..read]);
+        let bytes = Walk::first_frame_bytes(&block[..read]);
+        let (frame, result) = file.read_at(AlignedBuf::zeroed(bytes), 0).await;
+        let read = result.map_err(failed(&path))?;
+        let generation = walk.generation(&frame[..read]);
         files.push((generation.is_none(), generation, index, file, length));
     }
     files.sort_by_key(|&(unknown, generation, index, _, _)| (unknown, generation, index));

@@ -145,7 +145,8 @@ pub struct Walk {
     from: Sequence,
     next: Sequence,
     link: Option<Link>,
-    broken: bool,
+    /// The frame outside the chain that was submitted latest: what was durable then, and its place.
+    witness: Option<(Sequence, Place)>,
     partial: Option<Partial>,
     report: ScanReport,
     file: u16,
@@ -163,7 +164,7 @@ impl Walk {
             from: from.max(Sequence::FIRST),
             next: Sequence::FIRST,
             link: None,
-            broken: false,
+            witness: None,
             partial: None,
             report: ScanReport::default(),
             file: 0,
@@ -174,11 +175,18 @@ impl Walk {
         }
     }
 
-    /// The generation of the frame that seems to start a file, by which the files are ordered;
-    /// `None` if none of this journal and epoch does.
-    pub fn generation(&self, first_block: &[u8]) -> Option<u64> {
-        let header = frame::peek(first_block).ok()?;
-        (header.identity == self.identity).then_some(header.generation)
+    /// Bytes that the frame at a file's start seems to have, one block at least.
+    pub fn first_frame_bytes(first_block: &[u8]) -> usize {
+        let bytes = frame::peek(first_block).map_or(0, |header| header.frame_bytes());
+        bytes.clamp(BLOCK as u64, COMMIT_BYTES_MAX as u64) as usize
+    }
+
+    /// The generation of the frame that starts a file, by which the files are ordered; `None` if
+    /// no whole frame of this journal and epoch does. The header alone would not do: it may be the
+    /// rest of an earlier turn, with a newer frame written over its end.
+    pub fn generation(&self, first_frame: &[u8]) -> Option<u64> {
+        let header = frame::decode(first_frame).ok()?.header;
+        (header.identity == self.identity && header.file_offset == 0).then_some(header.generation)
     }
 
     /// The next file follows.
@@ -276,17 +284,10 @@ impl Walk {
 
     /// True where the chain's next frame may start.
     fn expected_at(&self, at: Place) -> bool {
-        !self.broken
-            && match self.link {
-                None => at.offset == 0,
-                Some(link) => {
-                    if link.end.file == at.file {
-                        link.end == at
-                    } else {
-                        at.offset == 0
-                    }
-                }
-            }
+        match self.link {
+            Some(link) if link.end.file == at.file => link.end == at,
+            _ => at.offset == 0,
+        }
     }
 
     /// True if the frame is the one that the chain demands here.
@@ -304,7 +305,7 @@ impl Walk {
             && header.previous_crc == link.crc
     }
 
-    /// A whole frame of this journal at its own place: takes it into the chain, or judges what its
+    /// A whole frame of this journal at its own place: takes it into the chain, or keeps what its
     /// being there says about the chain's end.
     fn frame(
         &mut self,
@@ -313,11 +314,10 @@ impl Walk {
         visit: &mut impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
     ) -> Result<bool, WalkError> {
         let header = &frame.header;
-        let follows = !self.broken && self.follows(header, at);
+        let follows = self.follows(header, at);
         let planted = self.planted == Some(PlantedBug::AcceptStale) && self.expected_at(at);
         // Below the first wanted sequence a checkpoint stands in for whatever is missing.
-        let covered = !self.broken
-            && header.first <= self.from
+        let covered = header.first <= self.from
             && header.first >= self.next
             && header.first > Sequence::FIRST
             && self.link.is_none_or(|link| header.generation >= link.generation);
@@ -333,13 +333,11 @@ impl Walk {
             self.report.stale_frames += 1;
             return Ok(false);
         }
-        self.broken = true;
+        // The verdict waits for the end: the files' order is that of their first frames, and a
+        // file whose newest turn has lost its first frame comes too early.
         self.report.cut_frames += 1;
-        if header.durable_through >= self.wanted()
-            && self.planted != Some(PlantedBug::CutAtCorruption)
-        {
-            let end = self.link.map_or(Place::default(), |link| link.end);
-            return Err(WalkError::Corrupt { missing: self.wanted(), at: end, evidence: at });
+        if self.witness.is_none_or(|(durable, _)| durable < header.durable_through) {
+            self.witness = Some((header.durable_through, at));
         }
         Ok(false)
     }
@@ -404,14 +402,22 @@ impl Walk {
     }
 
     /// The verdict after the last file.
-    pub fn finish(mut self) -> ScanReport {
+    pub fn finish(mut self) -> Result<ScanReport, WalkError> {
+        if let Some((durable, evidence)) = self.witness
+            && durable >= self.wanted()
+            && self.planted != Some(PlantedBug::CutAtCorruption)
+        {
+            let at = self.link.map_or(Place::default(), |link| link.end);
+            return Err(WalkError::Corrupt { missing: self.wanted(), at, evidence });
+        }
         if self.partial.is_some() {
             self.report.partial_entries += 1;
         }
-        self.report.torn = self.broken || self.report.torn_frames > 0 || self.partial.is_some();
+        self.report.torn =
+            self.witness.is_some() || self.report.torn_frames > 0 || self.partial.is_some();
         // Nothing handed out: what the checkpoint covers is the end.
         self.report.last = self.report.last.max(Sequence(self.from.0 - 1));
-        self.report
+        Ok(self.report)
     }
 }
 
@@ -524,7 +530,7 @@ mod tests {
         let mut walk = Walk::new(pen.identity, Sequence(from), None);
         let mut order: Vec<u16> = (0..pen.files.len() as u16).collect();
         order.sort_by_key(|&file| {
-            walk.generation(&pen.files[usize::from(file)][..BLOCK]).unwrap_or(u64::MAX)
+            walk.generation(&pen.files[usize::from(file)]).unwrap_or(u64::MAX)
         });
         let mut seen = Vec::new();
         for file in order {
@@ -538,7 +544,8 @@ mod tests {
                 })?;
             }
         }
-        Ok((seen, walk.finish()))
+        let report = walk.finish()?;
+        Ok((seen, report))
     }
 
     fn check(pen: &Pen, from: u64, expected: std::ops::Range<u64>) -> ScanReport {
