@@ -21,5 +21,8 @@ pub mod metadata;
 /// What is durable: the journal, the partition logs behind it, checkpoints and recovery.
 pub mod storage;
 
+/// The control thread: the metadata quorum, its log, and commands made durable as records.
+pub mod controller;
+
 /// Options parsed once: the configuration file, the overrides, and what becomes of each key.
 pub mod config;

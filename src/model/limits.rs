@@ -54,6 +54,17 @@ pub const COLD_READ_BYTES_MAX: usize = 256 * KIB;
 /// The distance between two entries of a segment's sparse index.
 pub const INDEX_INTERVAL_BYTES: usize = 32 * KIB;
 
+/// The metadata quorum's journal: what it holds is also in memory until a checkpoint.
+pub const METADATA_JOURNAL_BYTES: usize = 8 * MIB;
+/// Records of one command: 10,000 partitions of 16 replicas.
+pub const METADATA_BATCH_BYTES_MAX: usize = 2 * MIB;
+/// Records that are decided before they are written together; one command more may come on top.
+pub const METADATA_ROUND_BYTES_MAX: usize = MIB;
+/// The metadata's checkpoint file: far more than `PARTITION_COUNT_MAX` partitions and their configs.
+pub const METADATA_CHECKPOINT_BYTES_MAX: usize = GIB;
+/// Commands that wait for the controller before their askers have to wait.
+pub const COMMANDS_WAITING_MAX: usize = 1024;
+
 /// Kafka's cap on a segment.
 pub const SEGMENT_BYTES_MAX: usize = 2 * GIB - 1;
 /// Messages that wait on one link of the mesh before its sender keeps them back.
@@ -64,3 +75,6 @@ const _: () = assert!(
     CHUNK_BYTES_MIN.is_multiple_of(BLOCK) && CHUNK_BYTES_MAX.is_multiple_of(CHUNK_BYTES_MIN)
 );
 const _: () = assert!(JOURNAL_BYTES_PER_SHARD_MIN >= 4 * COMMIT_BYTES_MAX);
+// A checkpoint is due at half of the journal: a whole round has to fit the other half.
+const _: () =
+    assert!(METADATA_BATCH_BYTES_MAX + METADATA_ROUND_BYTES_MAX <= METADATA_JOURNAL_BYTES * 3 / 8);

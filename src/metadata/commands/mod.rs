@@ -169,7 +169,7 @@ fn duplicates<K: Ord>(keys: impl IntoIterator<Item = K>) -> std::collections::BT
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub mod testing {
     //! What the tests of every command family stand on.
 
     use super::*;
