@@ -31,6 +31,8 @@ impl OpenMode {
     pub const WRITE_DIRECT: OpenMode = OpenMode { write: true, ..OpenMode::READ_DIRECT };
     /// As [`OpenMode::WRITE_DIRECT`], making the file if there is none.
     pub const CREATE_DIRECT: OpenMode = OpenMode { create: true, ..OpenMode::WRITE_DIRECT };
+    /// Reading and writing through the page cache, making the file if there is none.
+    pub const CREATE: OpenMode = OpenMode { direct: false, ..OpenMode::CREATE_DIRECT };
 }
 
 /// An entry of a directory.
@@ -49,6 +51,12 @@ pub struct DirEntry {
 pub enum Disk {
     /// Simulated.
     Sim(sim::SimDisk),
+}
+
+/// A file's lock, held until this is dropped or the process ends.
+pub enum FileLock {
+    /// Simulated.
+    Sim(sim::SimLock),
 }
 
 /// An open file; clones are the same file, closed with the last of them.
@@ -145,6 +153,14 @@ impl Disk {
     pub async fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         match self {
             Disk::Sim(disk) => disk.write_whole(path, bytes).await,
+        }
+    }
+
+    /// Locks a file against other processes, making it if there is none; `WouldBlock` while another
+    /// one holds it. The file then holds the process id of its owner, in decimal.
+    pub async fn lock(&self, path: &Path) -> io::Result<FileLock> {
+        match self {
+            Disk::Sim(disk) => disk.lock(path).await.map(FileLock::Sim),
         }
     }
 

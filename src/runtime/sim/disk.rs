@@ -1,66 +1,104 @@
-//! The simulated disk: files and directories in memory.
+//! Files and directories on a simulated disk: what each operation costs, and how it may fail.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::executor::Core;
+use super::device::{Device, Sync};
+use super::executor::sleep_until;
+use super::faults::Fault;
+use super::file_system::{Change, Inode, Node};
+use super::host::HostCore;
+use super::page::{FileData, PAGE, Payload};
+use crate::model::units::BLOCK;
 use crate::runtime::disk::{DirEntry, Issued, OpenMode};
 use crate::runtime::memory::{AlignedBuf, Piece};
 use crate::runtime::sync::oneshot;
 
-type Content = Rc<RefCell<Vec<u8>>>;
+/// Linux's number of EIO, so that callers see what they would see there.
+const EIO: i32 = 5;
 
-#[derive(Clone, Debug)]
-enum Entry {
-    Dir,
-    File(Content),
-    Link(PathBuf),
-}
-
-/// A disk that nodes share or own; clones are the same disk.
+/// The simulated arm of [`Disk`](crate::runtime::disk::Disk).
 #[derive(Clone)]
 pub struct SimDisk {
-    core: Rc<Core>,
-    entries: Rc<RefCell<BTreeMap<PathBuf, Entry>>>,
+    host: Rc<HostCore>,
+    /// The process that this handle belongs to; a later one has handles of its own.
+    process: u64,
 }
 
-/// An open file on a simulated disk.
-#[derive(Clone)]
-pub struct SimFile {
-    core: Rc<Core>,
-    content: Content,
-    write: bool,
-}
-
-impl std::fmt::Debug for SimFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SimFile({} bytes)", self.content.borrow().len())
-    }
-}
-
-fn not_found() -> io::Error {
-    io::Error::from(io::ErrorKind::NotFound)
+fn failed() -> io::Error {
+    io::Error::from_raw_os_error(EIO)
 }
 
 impl SimDisk {
-    pub(super) fn empty(core: &Rc<Core>) -> SimDisk {
-        let root = BTreeMap::from([(PathBuf::from("/"), Entry::Dir)]);
-        SimDisk { core: core.clone(), entries: Rc::new(RefCell::new(root)) }
+    pub(super) fn new(host: Rc<HostCore>) -> Self {
+        let process = host.process.get();
+        SimDisk { host, process }
     }
 
-    async fn delay(&self) {
-        let options = self.core.options;
-        self.core.delay(options.disk_latency_min, options.disk_latency_max).await;
-    }
-
-    fn parent_must_exist(&self, path: &Path) -> io::Result<()> {
-        match path.parent().map(|parent| self.entries.borrow().get(parent).cloned()) {
-            Some(Some(Entry::Dir)) => Ok(()),
-            _ => Err(not_found()),
+    fn check_alive(&self) -> io::Result<()> {
+        if self.host.process.get() == self.process {
+            return Ok(());
         }
+        Err(io::Error::other("the process of this handle has ended"))
+    }
+
+    fn strikes(&self, fault: Fault, path: &Path) -> bool {
+        let (faults, world) = (&self.host.faults, &self.host.world);
+        if !faults.is_in_scope(path) {
+            return false;
+        }
+        let strikes = faults.count_down(fault) || world.chance(faults.chance(fault));
+        if strikes {
+            world.count_fault(fault);
+            world.record("fault", fault as u64, self.host.number);
+        }
+        strikes
+    }
+
+    fn latency(&self, path: &Path, sync: bool) -> u64 {
+        let options = &self.host.world.options.disk;
+        let mut latency = self.host.world.pick(&options.operation_ns);
+        if sync {
+            latency += self.host.world.pick(&options.sync_ns);
+        }
+        if self.strikes(Fault::SlowDisk, path) {
+            latency = latency.max(1000) * self.host.faults.slow_factor();
+        }
+        latency
+    }
+
+    async fn pass(&self, latency: u64) {
+        sleep_until(&self.host.world, self.host.world.now() + latency).await;
+    }
+
+    /// Does something when the operation's time is over, unless the power was lost by then.
+    fn after(&self, latency: u64, action: impl FnOnce() + 'static) {
+        if latency == 0 {
+            return action();
+        }
+        let power = self.host.power.get();
+        let host = Rc::clone(&self.host);
+        let action = move || {
+            if host.power.get() == power {
+                action();
+            }
+        };
+        self.host.world.at(self.host.world.now() + latency, Box::new(action));
+    }
+
+    /// A change of names: the kernel takes it at once, the caller hears of it later.
+    async fn change_names<T>(
+        &self,
+        event: &'static str,
+        path: &Path,
+        change: impl FnOnce(&mut Device) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.check_alive()?;
+        let result = change(&mut self.host.device.borrow_mut());
+        self.host.world.record(event, self.host.number, u64::from(result.is_ok()));
+        self.pass(self.latency(path, false)).await;
+        result
     }
 
     pub(in crate::runtime) async fn open(
@@ -68,104 +106,141 @@ impl SimDisk {
         path: &Path,
         mode: OpenMode,
     ) -> io::Result<SimFile> {
-        self.delay().await;
-        let found = self.entries.borrow().get(path).cloned();
-        let content = match found {
-            Some(Entry::File(_)) if mode.exclusive => {
-                return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-            }
-            Some(Entry::File(content)) => content,
-            Some(_) => return Err(io::Error::other("not a file")),
-            None if mode.create || mode.exclusive => {
-                self.parent_must_exist(path)?;
-                let content = Content::default();
-                self.entries.borrow_mut().insert(path.into(), Entry::File(content.clone()));
-                content
-            }
-            None => return Err(not_found()),
-        };
-        Ok(SimFile { core: self.core.clone(), content, write: mode.write })
+        let inode = self
+            .change_names("open", path, |device| {
+                let inode = open_inode(device, path, mode)?;
+                device.opened(inode);
+                Ok(inode)
+            })
+            .await?;
+        let disk = self.clone();
+        Ok(SimFile { core: Rc::new(FileCore { disk, inode, path: path.to_owned(), mode }) })
     }
 
     pub(in crate::runtime) async fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.delay().await;
-        let mut entries = self.entries.borrow_mut();
-        for ancestor in path.ancestors() {
-            entries.entry(ancestor.into()).or_insert(Entry::Dir);
-        }
-        Ok(())
+        self.change_names("mkdir", path, |device| {
+            let mut prefix = PathBuf::new();
+            for part in path.components() {
+                prefix.push(part);
+                match device.live.find(&prefix, true) {
+                    Ok(inode) => match device.live.node(inode) {
+                        Some(Node::Dir(_)) => {}
+                        _ => return Err(io::ErrorKind::NotADirectory.into()),
+                    },
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        create(device, &prefix, Node::Dir(Default::default()))?;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     pub(in crate::runtime) async fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.delay().await;
-        let mut entries = self.entries.borrow_mut();
-        match entries.get(path) {
-            Some(Entry::File(_) | Entry::Link(_)) => {
-                entries.remove(path);
-                Ok(())
+        self.change_names("unlink", path, |device| {
+            let inode = device.live.find(path, false)?;
+            if matches!(device.live.node(inode), Some(Node::Dir(_))) {
+                return Err(io::ErrorKind::IsADirectory.into());
             }
-            _ => Err(not_found()),
-        }
+            remove(device, path)
+        })
+        .await
     }
 
     pub(in crate::runtime) async fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.delay().await;
-        let mut entries = self.entries.borrow_mut();
-        if !entries.contains_key(path) {
-            return Err(not_found());
-        }
-        entries.retain(|entry, _| !entry.starts_with(path));
-        Ok(())
+        self.change_names("rmdir", path, |device| {
+            let inode = device.live.find(path, false)?;
+            if !matches!(device.live.node(inode), Some(Node::Dir(_))) {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            remove_tree(device, path, inode)
+        })
+        .await
     }
 
     pub(in crate::runtime) async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.delay().await;
-        self.parent_must_exist(to)?;
-        let mut entries = self.entries.borrow_mut();
-        let entry = entries.remove(from).ok_or_else(not_found)?;
-        entries.insert(to.into(), entry);
-        Ok(())
+        self.change_names("rename", from, |device| {
+            let inode = device.live.find(from, false)?;
+            let from = device.live.find_parent(from)?;
+            let target = device.live.find(to, false);
+            let to = device.live.find_parent(to)?;
+            if let Ok(target) = target
+                && let Some(Node::Dir(names)) = device.live.node(target)
+                && !names.is_empty()
+            {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            if from != to {
+                device.take_completed(Change::Rename { from, to, inode });
+            }
+            Ok(())
+        })
+        .await
     }
 
     pub(in crate::runtime) async fn symlink(&self, target: &Path, link: &Path) -> io::Result<()> {
-        self.delay().await;
-        self.parent_must_exist(link)?;
-        let mut entries = self.entries.borrow_mut();
-        if entries.contains_key(link) {
-            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-        }
-        entries.insert(link.into(), Entry::Link(target.into()));
-        Ok(())
-    }
-
-    pub(in crate::runtime) async fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.delay().await;
-        if self.entries.borrow().contains_key(path) { Ok(()) } else { Err(not_found()) }
-    }
-
-    pub(in crate::runtime) async fn sync_filesystem(&self, _path: &Path) -> io::Result<()> {
-        self.delay().await;
-        Ok(())
+        self.change_names("symlink", link, |device| {
+            if device.live.find(link, false).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            create(device, link, Node::Link(target.to_owned())).map(|_| ())
+        })
+        .await
     }
 
     pub(in crate::runtime) async fn list_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        self.delay().await;
-        let entries = self.entries.borrow();
-        if !entries.contains_key(path) {
-            return Err(not_found());
+        self.check_alive()?;
+        self.pass(self.latency(path, false)).await;
+        let device = self.host.device.borrow();
+        let Some(Node::Dir(names)) = device.live.node(device.live.find(path, true)?) else {
+            return Err(io::ErrorKind::NotADirectory.into());
+        };
+        let entry = |(name, inode): (&Rc<str>, &Inode)| {
+            let node = device.live.node(*inode);
+            DirEntry {
+                name: name.to_string(),
+                is_dir: matches!(node, Some(Node::Dir(_))),
+                len: device.live.file(*inode).map_or(0, FileData::len),
+            }
+        };
+        Ok(names.iter().map(entry).collect())
+    }
+
+    pub(in crate::runtime) async fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.check_alive()?;
+        let inode = self.host.device.borrow().live.find(path, true)?;
+        if !matches!(self.host.device.borrow().live.node(inode), Some(Node::Dir(_))) {
+            return Err(io::ErrorKind::NotADirectory.into());
         }
-        let children = entries.iter().filter(|(child, _)| child.parent() == Some(path));
-        Ok(children
-            .filter_map(|(child, entry)| {
-                let name = child.file_name()?.to_str()?.to_string();
-                let (is_dir, len) = match entry {
-                    Entry::Dir => (true, 0),
-                    Entry::File(content) => (false, content.borrow().len() as u64),
-                    Entry::Link(_) => (false, 0),
-                };
-                Some(DirEntry { name, is_dir, len })
-            })
-            .collect())
+        self.sync(path, Sync::Dir(inode)).await
+    }
+
+    pub(in crate::runtime) async fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
+        self.check_alive()?;
+        self.host.device.borrow().live.find(path, true)?;
+        self.sync(path, Sync::All).await
+    }
+
+    async fn sync(&self, path: &Path, sync: Sync) -> io::Result<()> {
+        let latency = self.latency(path, true);
+        let covered = self.host.device.borrow().covered(sync);
+        let result = if self.strikes(Fault::SyncError, path) {
+            self.host.device.borrow_mut().abandon(&covered);
+            Err(failed())
+        } else {
+            Ok(covered)
+        };
+        let (sender, receiver) = oneshot::channel();
+        let host = Rc::clone(&self.host);
+        self.after(latency, move || {
+            host.world.record("sync", host.number, u64::from(result.is_ok()));
+            let result = result.map(|covered| host.device.borrow_mut().settle(covered));
+            // Nobody may wait any more; the sync has happened all the same.
+            drop(sender.send(result));
+        });
+        receiver.await.unwrap_or_else(|| Err(failed()))
     }
 
     pub(in crate::runtime) async fn read_whole(
@@ -174,11 +249,13 @@ impl SimDisk {
         len_max: usize,
     ) -> io::Result<Vec<u8>> {
         let file = self.open(path, OpenMode::READ).await?;
-        let content = file.content.borrow();
-        if content.len() > len_max {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        let len = file.len().await?;
+        if len > len_max as u64 {
+            let message = format!("{} has {len} bytes, at most {len_max} fit", path.display());
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
-        Ok(content.clone())
+        let (buffer, read) = file.read_at(AlignedBuf::zeroed(len as usize), 0).await;
+        Ok(buffer[..read?].to_vec())
     }
 
     pub(in crate::runtime) async fn write_whole(
@@ -186,36 +263,155 @@ impl SimDisk {
         path: &Path,
         bytes: &[u8],
     ) -> io::Result<()> {
-        self.delay().await;
-        self.parent_must_exist(path)?;
-        let content = Rc::new(RefCell::new(bytes.to_vec()));
-        self.entries.borrow_mut().insert(path.into(), Entry::File(content));
-        Ok(())
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        let temporary = PathBuf::from(temporary);
+        let file = self.open(&temporary, OpenMode::CREATE).await?;
+        file.set_len(0).await?;
+        file.write_at(vec![Piece::Vec(bytes.to_vec())], 0).await?;
+        file.sync_data().await?;
+        drop(file);
+        self.rename(&temporary, path).await?;
+        self.sync_dir(path.parent().unwrap_or(Path::new(""))).await
     }
 
-    pub(in crate::runtime) async fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
-        Ok(1 << 40)
+    pub(in crate::runtime) async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.check_alive()?;
+        let device = self.host.device.borrow();
+        device.live.find(path, true)?;
+        Ok(self.host.capacity.get().saturating_sub(device.bytes_used()))
+    }
+
+    /// The file's creation and its process id are durable at once: they are no part of what a
+    /// crash test is about, and would only multiply its images.
+    pub(in crate::runtime) async fn lock(&self, path: &Path) -> io::Result<SimLock> {
+        let number = self.host.number;
+        let process_id = 1000 * (number + 1) + self.process;
+        let inode = self
+            .change_names("lock", path, |device| {
+                let inode = match device.live.find(path, true) {
+                    Ok(inode) => inode,
+                    Err(_) => {
+                        let (inode, change) =
+                            create(device, path, Node::File(FileData::default()))?;
+                        device.settle(vec![change]);
+                        inode
+                    }
+                };
+                if !device.lock(inode) {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                let payload = Payload::new(0, process_id.to_string().into_bytes());
+                let len = payload.len() as u64;
+                let cut = device.take_completed(Change::SetLen { inode, len });
+                let written = device.take_completed(Change::Write { inode, offset: 0, payload });
+                device.settle(vec![cut, written]);
+                Ok(inode)
+            })
+            .await?;
+        Ok(SimLock { disk: self.clone(), inode })
+    }
+}
+
+/// Gives a new node a name; returns its number and that of the change.
+fn create(device: &mut Device, path: &Path, node: Node) -> io::Result<(Inode, u64)> {
+    let (dir, name) = device.live.find_parent(path)?;
+    let inode = device.live.next_inode();
+    let change = device.take_completed(Change::Create { dir, name, inode, node });
+    Ok((inode, change))
+}
+
+fn remove(device: &mut Device, path: &Path) -> io::Result<()> {
+    let (dir, name) = device.live.find_parent(path)?;
+    device.take_completed(Change::Remove { dir, name });
+    Ok(())
+}
+
+fn remove_tree(device: &mut Device, path: &Path, inode: Inode) -> io::Result<()> {
+    if let Some(Node::Dir(names)) = device.live.node(inode) {
+        let children: Vec<_> = names.iter().map(|(name, inode)| (name.clone(), *inode)).collect();
+        for (name, child) in children {
+            remove_tree(device, &path.join(name.as_ref()), child)?;
+        }
+    }
+    remove(device, path)
+}
+
+fn open_inode(device: &mut Device, path: &Path, mode: OpenMode) -> io::Result<Inode> {
+    match device.live.find(path, true) {
+        Ok(_) if mode.create && mode.exclusive => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(inode) if device.live.file(inode).is_some() => Ok(inode),
+        Ok(_) => Err(io::ErrorKind::IsADirectory.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && mode.create => {
+            create(device, path, Node::File(FileData::default())).map(|(inode, _)| inode)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The simulated arm of [`FileLock`](crate::runtime::disk::FileLock).
+pub struct SimLock {
+    disk: SimDisk,
+    inode: Inode,
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        if self.disk.check_alive().is_ok() {
+            self.disk.host.device.borrow_mut().unlock(self.inode);
+        }
+    }
+}
+
+struct FileCore {
+    disk: SimDisk,
+    inode: Inode,
+    path: PathBuf,
+    mode: OpenMode,
+}
+
+impl Drop for FileCore {
+    fn drop(&mut self) {
+        if self.disk.check_alive().is_ok() {
+            self.disk.host.device.borrow_mut().closed(self.inode);
+        }
+    }
+}
+
+/// The simulated arm of [`File`](crate::runtime::disk::File).
+#[derive(Clone)]
+pub struct SimFile {
+    core: Rc<FileCore>,
+}
+
+impl std::fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SimFile({})", self.core.path.display())
     }
 }
 
 impl SimFile {
-    async fn delay(&self) {
-        let options = self.core.options;
-        self.core.delay(options.disk_latency_min, options.disk_latency_max).await;
+    fn host(&self) -> &Rc<HostCore> {
+        &self.core.disk.host
     }
 
-    fn put(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if !self.write {
-            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+    fn check_direct(&self, address: usize, offset: u64, len: usize) -> io::Result<()> {
+        let aligned = address.is_multiple_of(512)
+            && offset.is_multiple_of(BLOCK as u64)
+            && len.is_multiple_of(BLOCK);
+        if self.core.mode.direct && !aligned {
+            let message = format!("a direct operation is not aligned: {len} bytes at {offset}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut content = self.content.borrow_mut();
-        let end = offset as usize + bytes.len();
-        if content.len() < end {
-            content.resize(end, 0);
-        }
-        content[offset as usize..end].copy_from_slice(bytes);
-        self.core.note(b'w', offset);
         Ok(())
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        self.core.disk.check_alive()?;
+        if self.core.mode.write {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file was opened for reading"))
     }
 
     pub(in crate::runtime) async fn read_at(
@@ -223,31 +419,119 @@ impl SimFile {
         mut buffer: AlignedBuf,
         offset: u64,
     ) -> (AlignedBuf, io::Result<usize>) {
-        self.delay().await;
-        let content = self.content.borrow();
-        let start = (offset as usize).min(content.len());
-        let count = buffer.len().min(content.len() - start);
-        buffer[..count].copy_from_slice(&content[start..start + count]);
-        (buffer, Ok(count))
+        let disk = &self.core.disk;
+        let checked = disk
+            .check_alive()
+            .and_then(|()| self.check_direct(buffer.as_ptr() as usize, offset, buffer.len()));
+        if let Err(error) = checked {
+            return (buffer, Err(error));
+        }
+        let fails = disk.strikes(Fault::ReadError, &self.core.path);
+        disk.pass(disk.latency(&self.core.path, false)).await;
+        let result = match self.host().device.borrow().live.file(self.core.inode) {
+            _ if fails => Err(failed()),
+            Some(file) => Ok(file.read(offset, &mut buffer)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        self.host().world.record("read", offset, buffer.len() as u64);
+        (buffer, result)
+    }
+
+    /// The kernel takes a write, or refuses it; returns the numbers of what it took.
+    fn take(&self, offset: u64, mut bytes: Vec<u8>) -> (Vec<u64>, io::Result<()>) {
+        let (disk, path, inode) = (&self.core.disk, &self.core.path, self.core.inode);
+        self.host().world.record("write", offset, bytes.len() as u64);
+        if disk.strikes(Fault::WriteError, path) {
+            return (Vec::new(), Err(failed()));
+        }
+        if disk.strikes(Fault::LostWrite, path) {
+            return (Vec::new(), Ok(()));
+        }
+        let mut result = Ok(());
+        let room = self.room(offset, bytes.len());
+        if room < bytes.len() {
+            self.host().world.count_fault(Fault::DiskFull);
+            bytes.truncate(room);
+            result = Err(io::ErrorKind::StorageFull.into());
+        }
+        let mut offset = offset;
+        if disk.strikes(Fault::MisdirectedWrite, path) {
+            offset += BLOCK as u64 * (1 + self.host().world.below(8));
+        }
+        let mut device = self.host().device.borrow_mut();
+        let mut taken = Vec::new();
+        if bytes.len() > BLOCK && disk.strikes(Fault::ShortWrite, path) {
+            let rest = bytes.split_off(bytes.len() / 2 / BLOCK * BLOCK);
+            let payload = Payload::new(offset, std::mem::replace(&mut bytes, rest));
+            let len = payload.len() as u64;
+            taken.push(device.take(Change::Write { inode, offset, payload }));
+            offset += len;
+        }
+        if !bytes.is_empty() {
+            let payload = Payload::new(offset, bytes);
+            taken.push(device.take(Change::Write { inode, offset, payload }));
+        }
+        (taken, result)
+    }
+
+    /// How many of `len` bytes at `offset` the disk has room for.
+    fn room(&self, offset: u64, len: usize) -> usize {
+        let device = self.host().device.borrow();
+        let allocated = device.live.file(self.core.inode).map_or(0, |file| file.allocated);
+        let end = (offset + len as u64).next_multiple_of(PAGE as u64);
+        if end <= allocated {
+            return len;
+        }
+        let free = self.host().capacity.get().saturating_sub(device.bytes_used());
+        let fits = allocated + free / PAGE as u64 * PAGE as u64;
+        if end <= fits { len } else { fits.saturating_sub(offset).min(len as u64) as usize }
+    }
+
+    /// Takes a write and answers when it is done; `durable` makes its own range so by then.
+    fn start_write(
+        &self,
+        offset: u64,
+        bytes: Vec<u8>,
+        durable: bool,
+    ) -> oneshot::Receiver<io::Result<()>> {
+        let (sender, receiver) = oneshot::channel();
+        let disk = &self.core.disk;
+        let latency = disk.latency(&self.core.path, durable);
+        let (taken, mut result) = self.take(offset, bytes);
+        let fails = durable && result.is_ok() && disk.strikes(Fault::SyncError, &self.core.path);
+        if fails {
+            result = Err(failed());
+        }
+        let core = Rc::clone(&self.core);
+        disk.after(latency, move || {
+            let host = &core.disk.host;
+            let mut device = host.device.borrow_mut();
+            taken.iter().for_each(|number| device.complete(*number));
+            if fails {
+                device.abandon(&taken);
+            } else if durable && result.is_ok() && !taken.is_empty() {
+                device.settle(taken);
+            }
+            drop(device);
+            host.world.record("written", offset, u64::from(result.is_ok()));
+            // Nobody may wait any more; the write has happened all the same.
+            drop(sender.send(result));
+        });
+        receiver
     }
 
     pub(in crate::runtime) async fn write_at(
         &self,
         pieces: Vec<Piece>,
-        mut offset: u64,
+        offset: u64,
     ) -> io::Result<()> {
-        self.delay().await;
-        for piece in pieces {
-            self.put(&piece, offset)?;
-            offset += piece.len() as u64;
+        self.check_writable()?;
+        let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+        for piece in &pieces {
+            self.check_direct(piece.as_ptr() as usize, offset, piece.len())?;
+            bytes.extend_from_slice(piece);
         }
-        Ok(())
-    }
-
-    pub(in crate::runtime) async fn sync_data(&self) -> io::Result<()> {
-        self.delay().await;
-        self.core.note(b's', 0);
-        Ok(())
+        self.start_write(offset, bytes, false).await.unwrap_or_else(|| Err(failed()))
     }
 
     pub(in crate::runtime) async fn commit(
@@ -256,8 +540,14 @@ impl SimFile {
         len: usize,
         offset: u64,
     ) -> (AlignedBuf, io::Result<()>) {
-        self.delay().await;
-        let result = self.put(&buffer[..len], offset);
+        let checked = self
+            .check_writable()
+            .and_then(|()| self.check_direct(buffer.as_ptr() as usize, offset, len));
+        if let Err(error) = checked {
+            return (buffer, Err(error));
+        }
+        let written = self.start_write(offset, buffer[..len].to_vec(), true);
+        let result = written.await.unwrap_or_else(|| Err(failed()));
         (buffer, result)
     }
 
@@ -267,35 +557,94 @@ impl SimFile {
         len: usize,
         offset: u64,
     ) -> Issued {
-        let (accepted, was_accepted) = oneshot::channel();
-        let (done, was_done) = oneshot::channel();
-        let file = self.clone();
-        self.core.spawn(Box::pin(async move {
-            let result = file.put(&buffer[..len], offset);
-            let _ = accepted.send(result.is_ok());
-            file.delay().await;
-            let _ = done.send((buffer, result));
-        }));
-        Issued {
-            accepted: Box::pin(async move { was_accepted.await.unwrap_or(false) }),
-            done: Box::pin(async move {
-                was_done.await.expect("the write's task lives until it has sent its result")
-            }),
+        let (accept, accepted) = oneshot::channel();
+        let (finish, done) = oneshot::channel();
+        let gone = || (AlignedBuf::zeroed(0), Err(failed()));
+        let issued = Issued {
+            accepted: Box::pin(async { accepted.await.unwrap_or(false) }),
+            done: Box::pin(async move { done.await.unwrap_or_else(gone) }),
+        };
+        let checked = self
+            .check_writable()
+            .and_then(|()| self.check_direct(buffer.as_ptr() as usize, offset, len));
+        if let Err(error) = checked {
+            // Nobody can have dropped what this call has not returned yet.
+            _ = accept.send(false);
+            drop(finish.send((buffer, Err(error))));
+            return issued;
         }
+        let (disk, world) = (&self.core.disk, &self.host().world);
+        let latency = disk.latency(&self.core.path, false);
+        if latency > 0 && world.chance(world.options.disk.punted) {
+            world.count_fault(Fault::PuntedWrite);
+            _ = accept.send(false);
+            let file = self.clone();
+            disk.after(latency, move || {
+                // The end of the process takes the worker thread with it.
+                if file.core.disk.check_alive().is_ok() {
+                    let (taken, result) = file.take(offset, buffer[..len].to_vec());
+                    file.finish_issued(taken, (buffer, result), finish);
+                }
+            });
+            return issued;
+        }
+        let (taken, result) = self.take(offset, buffer[..len].to_vec());
+        _ = accept.send(result.is_ok());
+        let file = self.clone();
+        disk.after(latency, move || file.finish_issued(taken, (buffer, result), finish));
+        issued
     }
 
-    pub(in crate::runtime) async fn allocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
-        self.delay().await;
+    fn finish_issued(
+        &self,
+        taken: Vec<u64>,
+        answer: (AlignedBuf, io::Result<()>),
+        finish: oneshot::Sender<(AlignedBuf, io::Result<()>)>,
+    ) {
+        for number in taken {
+            self.host().device.borrow_mut().complete(number);
+        }
+        self.host().world.record("issued done", self.host().number, 0);
+        drop(finish.send(answer));
+    }
+
+    pub(in crate::runtime) async fn sync_data(&self) -> io::Result<()> {
+        self.core.disk.check_alive()?;
+        self.core.disk.sync(&self.core.path, Sync::File(self.core.inode)).await
+    }
+
+    pub(in crate::runtime) async fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        let room = self.room(offset, usize::try_from(len).unwrap_or(usize::MAX));
+        self.core.disk.pass(self.core.disk.latency(&self.core.path, false)).await;
+        if (room as u64) < len {
+            self.host().world.count_fault(Fault::DiskFull);
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let mut device = self.host().device.borrow_mut();
+        let file = device.live.file_mut(self.core.inode);
+        file.allocated = file.allocated.max((offset + len).next_multiple_of(PAGE as u64));
         Ok(())
     }
 
     pub(in crate::runtime) async fn set_len(&self, len: u64) -> io::Result<()> {
-        self.delay().await;
-        self.content.borrow_mut().resize(len as usize, 0);
-        Ok(())
+        self.check_writable()?;
+        let inode = self.core.inode;
+        self.core
+            .disk
+            .change_names("set len", &self.core.path, |device| {
+                if device.live.file(inode).is_some_and(|file| file.len() != len) {
+                    device.take_completed(Change::SetLen { inode, len });
+                }
+                Ok(())
+            })
+            .await
     }
 
     pub(in crate::runtime) async fn len(&self) -> io::Result<u64> {
-        Ok(self.content.borrow().len() as u64)
+        self.core.disk.check_alive()?;
+        let device = self.host().device.borrow();
+        let file = device.live.file(self.core.inode);
+        file.map(FileData::len).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }

@@ -1,12 +1,30 @@
-//! The simulated machine: one thread, seeded randomness, virtual time, disk and network in memory.
+//! A deterministic machine: seeded time, tasks, disk and network of any number of hosts, in one thread.
 //!
-//! Invariant: the same seed and the same program give the same trace. Nothing here reads the real
-//! clock, the real disk or another thread.
+//! The same seed and the same code give the same trace. A [`Host`] is one process with its disk; a
+//! [`Runtime`](super::Runtime) of it is one executor. Invariants: nothing here reads a real clock,
+//! a real file or a random source; each injected fault is counted. Deliberately absent: threads.
 
+mod device;
 mod disk;
 mod executor;
+mod faults;
+mod file_system;
+mod host;
+mod image;
 mod net;
+mod options;
+mod page;
+mod ready;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod world;
 
-pub use disk::{SimDisk, SimFile};
-pub use executor::{Node, SimOptions, World};
+pub use disk::{SimDisk, SimFile, SimLock};
+pub use executor::Node;
+pub use faults::{Fault, Faults};
+pub use host::Host;
+pub use image::{CrashImage, CrashImages, DiskImage, ImagePolicy, Recording};
 pub use net::{SimDetached, SimListener, SimNet, SimStream};
+pub use options::{DiskOptions, NetOptions, SimOptions};
+pub use world::World;

@@ -1,87 +1,150 @@
-//! The simulated network: duplex streams in memory, with delays.
+//! Connections between simulated executors: ordered bytes with delays, cuts and small reads.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
-use std::rc::Rc;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::{Rc, Weak};
+
+use bytes::{Bytes, BytesMut};
 
 use super::disk::SimFile;
-use super::executor::Core;
+use super::executor::sleep_until;
+use super::faults::Fault;
+use super::host::HostCore;
+use super::world::WorldCore;
 use crate::runtime::memory::{AlignedBuf, Piece};
 use crate::runtime::net::RecvBytes;
-use crate::runtime::sync::{Event, Queue};
+use crate::runtime::sync::Event;
 
-/// Bytes on their way before a sender has to wait.
-const WINDOW_BYTES: usize = 256 * 1024;
-/// Connections that wait to be accepted.
-const BACKLOG: usize = 1024;
+/// The first port that is given to who asks for any.
+const FIRST_PORT: u16 = 32_768;
+/// Bytes of a file that one step of a send reads.
+const SEND_FILE_BYTES: usize = 64 * 1024;
 
-type Accepting = Rc<Queue<(SimStream, SocketAddr)>>;
-
-/// Who listens where.
 #[derive(Default)]
 pub(super) struct Network {
-    listeners: RefCell<BTreeMap<SocketAddr, Accepting>>,
-    port_next: Cell<u16>,
+    listeners: RefCell<BTreeMap<SocketAddr, Vec<Rc<ListenerCore>>>>,
+    ends: RefCell<Vec<Weak<End>>>,
+    ports: Cell<u16>,
 }
 
-/// One direction of a stream.
+impl Network {
+    fn free_port(&self) -> u16 {
+        let port = self.ports.get().max(FIRST_PORT);
+        self.ports.set(port.wrapping_add(1));
+        port
+    }
+
+    pub(super) fn clear(&self) {
+        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
+        drop(listeners);
+    }
+
+    /// Closes what a process has left open, as its kernel does.
+    pub(super) fn end_process(&self, world: &WorldCore, host: u64) {
+        self.listeners.borrow_mut().retain(|_, cores| {
+            cores.retain(|core| core.host != host);
+            !cores.is_empty()
+        });
+        self.cut(world, |end| end.host == host, false);
+    }
+
+    /// Cuts the connections of which `wanted` an end.
+    pub(super) fn cut(&self, world: &WorldCore, wanted: impl Fn(&End) -> bool, count: bool) {
+        let ends: Vec<Rc<End>> = self.ends.borrow().iter().filter_map(Weak::upgrade).collect();
+        for end in ends.iter().filter(|end| wanted(end) && !end.incoming.is_broken.get()) {
+            end.incoming.break_off();
+            end.outgoing.break_off();
+            world.record("cut", end.host, 0);
+            if count {
+                world.count_fault(Fault::Cut);
+            }
+        }
+        self.ends.borrow_mut().retain(|end| end.strong_count() > 0);
+    }
+}
+
+struct ListenerCore {
+    host: u64,
+    waiting: RefCell<VecDeque<(Rc<End>, SocketAddr)>>,
+    arrived: Event,
+}
+
+/// One direction of a connection.
 #[derive(Default)]
 struct Pipe {
-    bytes: RefCell<VecDeque<u8>>,
-    closed: Cell<bool>,
+    segments: RefCell<VecDeque<(u64, Bytes)>>,
+    bytes: Cell<usize>,
+    last_arrival: Cell<u64>,
+    /// The sender sends nothing more.
+    is_finished: Cell<bool>,
+    /// The connection is gone, with what was under way.
+    is_broken: Cell<bool>,
     changed: Event,
 }
 
 impl Pipe {
-    fn close(&self) {
-        self.closed.set(true);
+    fn break_off(&self) {
+        self.is_broken.set(true);
+        self.segments.borrow_mut().clear();
+        self.changed.notify_all();
+    }
+
+    fn finish(&self) {
+        self.is_finished.set(true);
         self.changed.notify_all();
     }
 }
 
-/// A node's view of the network.
-#[derive(Clone)]
-pub struct SimNet {
-    core: Rc<Core>,
-}
-
-/// A listening address.
-pub struct SimListener {
-    core: Rc<Core>,
-    address: SocketAddr,
-    waiting: Accepting,
-}
-
-/// Both ends of one side of a stream; closes its pipes when the last clone is gone.
-struct Ends {
+/// One end of a connection.
+pub(super) struct End {
+    world: Rc<WorldCore>,
+    host: u64,
+    peer: SocketAddr,
     incoming: Rc<Pipe>,
     outgoing: Rc<Pipe>,
-    peer: SocketAddr,
+    operations: Cell<usize>,
 }
 
-impl Drop for Ends {
+impl Drop for End {
     fn drop(&mut self) {
-        self.incoming.close();
-        self.outgoing.close();
+        self.outgoing.finish();
+        if !self.incoming.is_finished.get() || self.incoming.bytes.get() > 0 {
+            // What nobody will read breaks the connection, as TCP's reset does.
+            self.incoming.break_off();
+        }
     }
 }
 
-/// One side of a stream.
-#[derive(Clone)]
-pub struct SimStream {
-    core: Rc<Core>,
-    ends: Rc<Ends>,
+struct Operation<'a>(&'a End);
+
+impl<'a> Operation<'a> {
+    fn new(end: &'a End) -> Self {
+        end.operations.set(end.operations.get() + 1);
+        Operation(end)
+    }
 }
 
-/// A stream between two nodes.
-pub struct SimDetached(SimStream);
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        self.0.operations.set(self.0.operations.get() - 1);
+    }
+}
+
+/// The simulated arm of [`Net`](crate::runtime::net::Net).
+#[derive(Clone)]
+pub struct SimNet {
+    host: Rc<HostCore>,
+}
 
 impl SimNet {
-    pub(super) fn new(core: &Rc<Core>) -> SimNet {
-        SimNet { core: core.clone() }
+    pub(super) fn new(host: Rc<HostCore>) -> Self {
+        SimNet { host }
+    }
+
+    fn network(&self) -> &Network {
+        &self.host.world.network
     }
 
     pub(in crate::runtime) fn listen(
@@ -89,49 +152,76 @@ impl SimNet {
         mut address: SocketAddr,
         reuse_port: bool,
     ) -> io::Result<SimListener> {
-        let network = &self.core.network;
         if address.port() == 0 {
-            network.port_next.set(network.port_next.get() + 1);
-            address.set_port(40_000 + network.port_next.get());
+            address.set_port(self.network().free_port());
         }
-        let mut listeners = network.listeners.borrow_mut();
-        let waiting = match listeners.get(&address) {
-            Some(_) if !reuse_port => return Err(io::Error::from(io::ErrorKind::AddrInUse)),
-            Some(waiting) => waiting.clone(),
-            None => {
-                let waiting = Rc::new(Queue::new(BACKLOG));
-                listeners.insert(address, waiting.clone());
-                waiting
-            }
-        };
-        Ok(SimListener { core: self.core.clone(), address, waiting })
+        let mut listeners = self.network().listeners.borrow_mut();
+        let cores = listeners.entry(address).or_default();
+        if cores.iter().any(|core| !reuse_port || core.host != self.host.number) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        let core = Rc::new(ListenerCore {
+            host: self.host.number,
+            waiting: RefCell::default(),
+            arrived: Event::new(),
+        });
+        cores.push(Rc::clone(&core));
+        drop(listeners);
+        Ok(SimListener { world: Rc::clone(&self.host.world), core, address })
     }
 
     pub(in crate::runtime) async fn connect(&self, address: SocketAddr) -> io::Result<SimStream> {
-        self.core.delay(Duration::ZERO, self.core.options.net_latency_max).await;
-        let waiting = self.core.network.listeners.borrow().get(&address).cloned();
-        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let waiting = waiting.ok_or_else(refused)?;
-        let network = &self.core.network;
-        network.port_next.set(network.port_next.get() + 1);
-        let own = SocketAddr::from(([127, 0, 0, 1], 40_000 + network.port_next.get()));
-        let (there, back) = (Rc::new(Pipe::default()), Rc::new(Pipe::default()));
-        let side = |incoming: &Rc<Pipe>, outgoing: &Rc<Pipe>, peer| SimStream {
-            core: self.core.clone(),
-            ends: Rc::new(Ends { incoming: incoming.clone(), outgoing: outgoing.clone(), peer }),
+        let world = &self.host.world;
+        sleep_until(world, world.now() + 2 * world.pick(&world.options.net.delay_ns)).await;
+        let core = {
+            let listeners = self.network().listeners.borrow();
+            let cores = listeners.get(&address).filter(|cores| !cores.is_empty());
+            let cores = cores.ok_or(io::ErrorKind::ConnectionRefused)?;
+            Rc::clone(&cores[world.below(cores.len() as u64) as usize])
         };
-        waiting.try_push((side(&there, &back, own), own)).map_err(|_| refused())?;
-        Ok(side(&back, &there, address))
+        let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.network().free_port());
+        let (there, back) = (Rc::new(Pipe::default()), Rc::new(Pipe::default()));
+        let end = |host, peer, incoming: &Rc<Pipe>, outgoing: &Rc<Pipe>| {
+            let end = Rc::new(End {
+                world: Rc::clone(world),
+                host,
+                peer,
+                incoming: Rc::clone(incoming),
+                outgoing: Rc::clone(outgoing),
+                operations: Cell::new(0),
+            });
+            self.network().ends.borrow_mut().push(Rc::downgrade(&end));
+            end
+        };
+        let accepted = end(core.host, local, &there, &back);
+        core.waiting.borrow_mut().push_back((accepted, local));
+        core.arrived.notify_one();
+        world.record("connect", self.host.number, u64::from(local.port()));
+        Ok(SimStream { end: end(self.host.number, address, &back, &there) })
     }
 
-    pub(in crate::runtime) fn attach(&self, stream: SimDetached) -> SimStream {
-        SimStream { core: self.core.clone(), ends: stream.0.ends }
+    pub(in crate::runtime) fn attach(&self, detached: SimDetached) -> SimStream {
+        detached.0
     }
+}
+
+/// The simulated arm of [`Listener`](crate::runtime::net::Listener).
+pub struct SimListener {
+    world: Rc<WorldCore>,
+    core: Rc<ListenerCore>,
+    address: SocketAddr,
 }
 
 impl SimListener {
     pub(in crate::runtime) async fn accept(&self) -> io::Result<(SimStream, SocketAddr)> {
-        self.waiting.pop().await.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted))
+        loop {
+            let arrived = self.core.arrived.listen();
+            let waiting = self.core.waiting.borrow_mut().pop_front();
+            if let Some((end, peer)) = waiting {
+                return Ok((SimStream { end }, peer));
+            }
+            arrived.await;
+        }
     }
 
     pub(in crate::runtime) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -141,73 +231,122 @@ impl SimListener {
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        // Two handles are left when this is the last listener: the map's and this one.
-        if Rc::strong_count(&self.waiting) == 2 {
-            self.core.network.listeners.borrow_mut().remove(&self.address);
+        let mut listeners = self.world.network.listeners.borrow_mut();
+        if let Some(cores) = listeners.get_mut(&self.address) {
+            cores.retain(|core| !Rc::ptr_eq(core, &self.core));
         }
+        drop(listeners);
+        let waiting = std::mem::take(&mut *self.core.waiting.borrow_mut());
+        drop(waiting);
     }
 }
 
+/// The simulated arm of [`Stream`](crate::runtime::net::Stream).
+#[derive(Clone)]
+pub struct SimStream {
+    end: Rc<End>,
+}
+
 impl SimStream {
-    async fn take(&self, count_max: usize) -> Vec<u8> {
+    /// The next bytes, at most `bytes_max` of them; none at the end.
+    async fn take(&self, bytes_max: usize) -> io::Result<Bytes> {
+        let _operation = Operation::new(&self.end);
+        let (world, pipe) = (&self.end.world, &self.end.incoming);
         loop {
-            let incoming = &self.ends.incoming;
-            let changed = incoming.changed.listen();
-            {
-                let mut bytes = incoming.bytes.borrow_mut();
-                if !bytes.is_empty() {
-                    let count = count_max.min(bytes.len());
-                    let taken = bytes.drain(..count).collect();
-                    incoming.changed.notify_all();
-                    return taken;
-                }
+            let changed = pipe.changed.listen();
+            if pipe.is_broken.get() {
+                return Err(io::ErrorKind::ConnectionReset.into());
             }
-            if incoming.closed.get() {
-                return Vec::new();
+            let arrival = pipe.segments.borrow().front().map(|segment| segment.0);
+            match arrival {
+                Some(arrival) if arrival <= world.now() => return Ok(self.take_arrived(bytes_max)),
+                None if pipe.is_finished.get() => return Ok(Bytes::new()),
+                _ => changed.await,
             }
-            changed.await;
         }
     }
 
+    fn take_arrived(&self, mut bytes_max: usize) -> Bytes {
+        let (world, pipe) = (&self.end.world, &self.end.incoming);
+        if bytes_max > 1 && world.chance(world.options.net.small_reads) {
+            world.count_fault(Fault::SmallRead);
+            bytes_max = 1 + world.below(bytes_max as u64) as usize;
+        }
+        let mut segments = pipe.segments.borrow_mut();
+        let mut taken = BytesMut::new();
+        while taken.len() < bytes_max {
+            let Some((arrival, bytes)) = segments.front_mut() else { break };
+            if *arrival > world.now() {
+                break;
+            }
+            taken.extend_from_slice(&bytes.split_to(bytes.len().min(bytes_max - taken.len())));
+            if bytes.is_empty() {
+                segments.pop_front();
+            }
+        }
+        drop(segments);
+        pipe.bytes.set(pipe.bytes.get() - taken.len());
+        pipe.changed.notify_all();
+        world.record("receive", u64::from(self.end.peer.port()), taken.len() as u64);
+        taken.freeze()
+    }
+
     pub(in crate::runtime) async fn recv(&self) -> io::Result<RecvBytes> {
-        let count_max = 1 + self.core.random.below(16 * 1024) as usize;
-        Ok(RecvBytes::from(self.take(count_max).await))
+        let bytes = self.take(self.end.world.options.net.receive_bytes_max).await?;
+        Ok(RecvBytes::Owned(bytes.to_vec()))
     }
 
     pub(in crate::runtime) async fn recv_exact(
         &self,
-        mut body: Vec<u8>,
-        mut from: usize,
+        mut buffer: Vec<u8>,
+        from: usize,
     ) -> (Vec<u8>, io::Result<()>) {
-        while from < body.len() {
-            let taken = self.take(body.len() - from).await;
-            if taken.is_empty() {
-                return (body, Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
+        let mut done = from;
+        while done < buffer.len() {
+            match self.take(buffer.len() - done).await {
+                Ok(bytes) if bytes.is_empty() => {
+                    return (buffer, Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                Ok(bytes) => {
+                    buffer[done..done + bytes.len()].copy_from_slice(&bytes);
+                    done += bytes.len();
+                }
+                Err(error) => return (buffer, Err(error)),
             }
-            body[from..from + taken.len()].copy_from_slice(&taken);
-            from += taken.len();
         }
-        (body, Ok(()))
+        (buffer, Ok(()))
     }
 
     pub(in crate::runtime) async fn send(&self, pieces: Vec<Piece>) -> io::Result<()> {
-        self.core.delay(Duration::ZERO, self.core.options.net_latency_max).await;
-        let outgoing = &self.ends.outgoing;
-        for piece in pieces {
-            for part in piece.chunks(WINDOW_BYTES) {
-                loop {
-                    let changed = outgoing.changed.listen();
-                    if outgoing.closed.get() {
-                        return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-                    }
-                    if outgoing.bytes.borrow().len() < WINDOW_BYTES {
-                        break;
-                    }
-                    changed.await;
-                }
-                outgoing.bytes.borrow_mut().extend(part);
-                outgoing.changed.notify_all();
+        let _operation = Operation::new(&self.end);
+        for piece in &pieces {
+            self.put(Bytes::copy_from_slice(piece)).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts bytes on their way, waiting for room.
+    async fn put(&self, mut bytes: Bytes) -> io::Result<()> {
+        let (world, pipe) = (&self.end.world, &self.end.outgoing);
+        while !bytes.is_empty() {
+            let changed = pipe.changed.listen();
+            if pipe.is_broken.get() || pipe.is_finished.get() {
+                return Err(io::ErrorKind::BrokenPipe.into());
             }
+            let room = world.options.net.window.saturating_sub(pipe.bytes.get());
+            if room == 0 {
+                changed.await;
+                continue;
+            }
+            let part = bytes.split_to(room.min(bytes.len()));
+            let arrival = world.now() + world.pick(&world.options.net.delay_ns);
+            let arrival = arrival.max(pipe.last_arrival.get());
+            pipe.last_arrival.set(arrival);
+            pipe.bytes.set(pipe.bytes.get() + part.len());
+            world.record("send", u64::from(self.end.peer.port()), part.len() as u64);
+            pipe.segments.borrow_mut().push_back((arrival, part));
+            let arriving = Rc::clone(pipe);
+            world.at(arrival, Box::new(move || arriving.changed.notify_all()));
         }
         Ok(())
     }
@@ -218,23 +357,35 @@ impl SimStream {
         offset: u64,
         len: usize,
     ) -> io::Result<()> {
-        let (buffer, result) = file.read_at(AlignedBuf::zeroed(len), offset).await;
-        if result? < len {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        let _operation = Operation::new(&self.end);
+        let mut done = 0;
+        while done < len {
+            let part = SEND_FILE_BYTES.min(len - done);
+            let (buffer, read) = file.read_at(AlignedBuf::zeroed(part), offset + done as u64).await;
+            let read = read?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.put(Bytes::copy_from_slice(&buffer[..read.min(part)])).await?;
+            done += read.min(part);
         }
-        self.send(vec![Piece::Aligned(buffer, 0..len)]).await
+        Ok(())
     }
 
     pub(in crate::runtime) fn shutdown(&self) {
-        self.ends.incoming.close();
-        self.ends.outgoing.close();
+        self.end.outgoing.finish();
+        self.end.incoming.finish();
     }
 
     pub(in crate::runtime) fn peer_addr(&self) -> SocketAddr {
-        self.ends.peer
+        self.end.peer
     }
 
     pub(in crate::runtime) fn detach(self) -> Option<SimDetached> {
-        (Rc::strong_count(&self.ends) == 1).then_some(SimDetached(self))
+        let idle = Rc::strong_count(&self.end) == 1 && self.end.operations.get() == 0;
+        idle.then_some(SimDetached(self))
     }
 }
+
+/// The simulated arm of [`DetachedStream`](crate::runtime::net::DetachedStream).
+pub struct SimDetached(SimStream);

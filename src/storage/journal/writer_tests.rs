@@ -24,8 +24,8 @@ fn options(epoch: u64) -> JournalOptions {
 
 fn sim<T: 'static>(seed: u64, run: impl AsyncFnOnce(Runtime) -> T + 'static) -> T {
     let world = World::new(seed, SimOptions::default());
-    let runtime = world.node(&world.disk()).expect("a simulated node");
-    world.run_until(async move { run(runtime).await }).expect("the run comes to its end")
+    let runtime = world.host().runtime();
+    world.run_until(run(runtime))
 }
 
 fn append(journal: &Journal, number: u64, bytes: usize) -> Sequence {
