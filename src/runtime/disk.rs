@@ -5,8 +5,10 @@ use std::io;
 use std::path::Path;
 use std::pin::Pin;
 
+use super::commit::Engine;
 use super::memory::{AlignedBuf, Piece};
 use super::sim;
+use super::uring::{self, UringDisk, UringFile};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct DirEntry {
 /// The file systems of the machine.
 #[derive(Clone)]
 pub enum Disk {
+    /// The machine's own.
+    Uring(UringDisk),
     /// Simulated.
     Sim(sim::SimDisk),
 }
@@ -62,6 +66,8 @@ pub enum FileLock {
 /// An open file; clones are the same file, closed with the last of them.
 #[derive(Clone, Debug)]
 pub enum File {
+    /// On the ring of its thread.
+    Uring(UringFile),
     /// Simulated.
     Sim(sim::SimFile),
 }
@@ -82,6 +88,7 @@ impl Disk {
     /// Opens a file.
     pub async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
         match self {
+            Disk::Uring(disk) => disk.open(path, mode).await.map(File::Uring),
             Disk::Sim(disk) => disk.open(path, mode).await.map(File::Sim),
         }
     }
@@ -89,6 +96,7 @@ impl Disk {
     /// Makes a directory and those above it.
     pub async fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| std::fs::create_dir_all(path)).await,
             Disk::Sim(disk) => disk.create_dir_all(path).await,
         }
     }
@@ -96,6 +104,7 @@ impl Disk {
     /// Removes a file or a link.
     pub async fn remove_file(&self, path: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| std::fs::remove_file(path)).await,
             Disk::Sim(disk) => disk.remove_file(path).await,
         }
     }
@@ -103,6 +112,7 @@ impl Disk {
     /// Removes a directory with all that is in it.
     pub async fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| std::fs::remove_dir_all(path)).await,
             Disk::Sim(disk) => disk.remove_dir_all(path).await,
         }
     }
@@ -110,6 +120,7 @@ impl Disk {
     /// Renames, replacing a file of the new name.
     pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.rename(from, to).await,
             Disk::Sim(disk) => disk.rename(from, to).await,
         }
     }
@@ -117,6 +128,7 @@ impl Disk {
     /// Makes a link `link` that points at `target`.
     pub async fn symlink(&self, target: &Path, link: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.symlink(target, link).await,
             Disk::Sim(disk) => disk.symlink(target, link).await,
         }
     }
@@ -124,6 +136,7 @@ impl Disk {
     /// Makes the entries of a directory durable.
     pub async fn sync_dir(&self, path: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| uring::sync_dir(path)).await,
             Disk::Sim(disk) => disk.sync_dir(path).await,
         }
     }
@@ -131,6 +144,7 @@ impl Disk {
     /// Makes everything in the file system of `path` durable (`syncfs`).
     pub async fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| uring::sync_filesystem(path)).await,
             Disk::Sim(disk) => disk.sync_filesystem(path).await,
         }
     }
@@ -138,6 +152,7 @@ impl Disk {
     /// The entries of a directory, sorted by name.
     pub async fn list_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| uring::list_dir(path)).await,
             Disk::Sim(disk) => disk.list_dir(path).await,
         }
     }
@@ -145,6 +160,7 @@ impl Disk {
     /// A whole file; an error if it is longer than `len_max` bytes.
     pub async fn read_whole(&self, path: &Path, len_max: usize) -> io::Result<Vec<u8>> {
         match self {
+            Disk::Uring(disk) => disk.read_whole(path, len_max).await,
             Disk::Sim(disk) => disk.read_whole(path, len_max).await,
         }
     }
@@ -152,6 +168,7 @@ impl Disk {
     /// Replaces a whole file durably and atomically: after a crash it is the old one or the new.
     pub async fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         match self {
+            Disk::Uring(disk) => disk.write_whole(path, bytes).await,
             Disk::Sim(disk) => disk.write_whole(path, bytes).await,
         }
     }
@@ -167,6 +184,7 @@ impl Disk {
     /// Bytes that are free in the file system of `path`.
     pub async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| uring::free_bytes(path)).await,
             Disk::Sim(disk) => disk.free_bytes(path).await,
         }
     }
@@ -180,6 +198,7 @@ impl File {
         offset: u64,
     ) -> (AlignedBuf, io::Result<usize>) {
         match self {
+            File::Uring(file) => file.read_at(buffer, offset).await,
             File::Sim(file) => file.read_at(buffer, offset).await,
         }
     }
@@ -187,6 +206,7 @@ impl File {
     /// Writes all pieces one behind the other; not durable before a sync.
     pub async fn write_at(&self, pieces: Vec<Piece>, offset: u64) -> io::Result<()> {
         match self {
+            File::Uring(file) => file.write_at(pieces, offset).await,
             File::Sim(file) => file.write_at(pieces, offset).await,
         }
     }
@@ -194,6 +214,7 @@ impl File {
     /// Makes the file's bytes and its length durable (`fdatasync`).
     pub async fn sync_data(&self) -> io::Result<()> {
         match self {
+            File::Uring(file) => file.sync_data().await,
             File::Sim(file) => file.sync_data().await,
         }
     }
@@ -206,13 +227,24 @@ impl File {
         offset: u64,
     ) -> (AlignedBuf, io::Result<()>) {
         match self {
+            File::Uring(file) => file.commit(buffer, len, offset).await,
             File::Sim(file) => file.commit(buffer, len, offset).await,
+        }
+    }
+
+    /// Fixes how this file's commits become durable, for measurements and tests; otherwise it is
+    /// chosen by how long they take. The simulator has one way only.
+    pub fn fix_engine(&self, engine: Engine) {
+        match self {
+            File::Uring(file) => file.fix_engine(engine),
+            File::Sim(_) => {}
         }
     }
 
     /// Writes the first `len` bytes of the buffer without making them durable.
     pub fn write_issued(&self, buffer: AlignedBuf, len: usize, offset: u64) -> Issued {
         match self {
+            File::Uring(file) => file.write_issued(buffer, len, offset),
             File::Sim(file) => file.write_issued(buffer, len, offset),
         }
     }
@@ -220,6 +252,7 @@ impl File {
     /// Reserves space without changing the file's length (`FALLOC_FL_KEEP_SIZE`).
     pub async fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
         match self {
+            File::Uring(file) => file.allocate(offset, len).await,
             File::Sim(file) => file.allocate(offset, len).await,
         }
     }
@@ -227,6 +260,7 @@ impl File {
     /// Cuts or extends the file.
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
         match self {
+            File::Uring(file) => file.set_len(len).await,
             File::Sim(file) => file.set_len(len).await,
         }
     }
@@ -234,6 +268,7 @@ impl File {
     /// The file's length in bytes.
     pub async fn len(&self) -> io::Result<u64> {
         match self {
+            File::Uring(file) => file.len(),
             File::Sim(file) => file.len().await,
         }
     }

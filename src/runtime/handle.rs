@@ -9,6 +9,7 @@ use super::memory::Arena;
 use super::net::Net;
 use super::sim;
 use super::task::Lane;
+use super::uring::{UringDisk, UringHandle, UringNet};
 
 /// The machine as one thread sees it: a shard, or the control thread. Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub struct Runtime {
 
 #[derive(Clone)]
 enum Backend {
+    Uring(UringHandle),
     Sim(sim::Node),
 }
 
@@ -35,9 +37,20 @@ impl Runtime {
         }
     }
 
+    /// The machine itself, as the calling thread has set it up.
+    pub(in crate::runtime) fn real(handle: UringHandle, arena: Arena) -> Runtime {
+        Runtime {
+            disk: Disk::Uring(UringDisk::new(handle.clone())),
+            net: Net::Uring(UringNet::new(handle.clone())),
+            backend: Backend::Uring(handle),
+            arena,
+        }
+    }
+
     /// The monotonic clock.
     pub fn now(&self) -> Monotonic {
         match &self.backend {
+            Backend::Uring(handle) => handle.now(),
             Backend::Sim(node) => node.now(),
         }
     }
@@ -45,6 +58,7 @@ impl Runtime {
     /// The wall clock in Unix milliseconds; for timestamps and retention only, it may jump.
     pub fn wall_clock_ms(&self) -> i64 {
         match &self.backend {
+            Backend::Uring(handle) => handle.wall_clock_ms(),
             Backend::Sim(node) => node.wall_clock_ms(),
         }
     }
@@ -52,6 +66,7 @@ impl Runtime {
     /// A random number, repeatable in a simulation.
     pub fn random(&self) -> u64 {
         match &self.backend {
+            Backend::Uring(handle) => handle.random(),
             Backend::Sim(node) => node.random(),
         }
     }
@@ -59,6 +74,7 @@ impl Runtime {
     /// Starts a task on this thread.
     pub fn spawn(&self, lane: Lane, task: impl Future<Output = ()> + 'static) {
         match &self.backend {
+            Backend::Uring(handle) => handle.spawn(lane, task),
             Backend::Sim(node) => node.spawn(lane, Box::pin(task)),
         }
     }
@@ -66,6 +82,7 @@ impl Runtime {
     /// Lets every task run that is ready now.
     pub async fn yield_now(&self) {
         match &self.backend {
+            Backend::Uring(handle) => handle.yield_now().await,
             Backend::Sim(node) => node.yield_now().await,
         }
     }
@@ -78,6 +95,7 @@ impl Runtime {
     /// Waits for a point of monotonic time.
     pub async fn sleep_until(&self, deadline: Monotonic) {
         match &self.backend {
+            Backend::Uring(handle) => handle.sleep_until(deadline).await,
             Backend::Sim(node) => node.sleep_until(deadline).await,
         }
     }
@@ -88,6 +106,7 @@ impl Runtime {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
         match &self.backend {
+            Backend::Uring(handle) => handle.blocking(work).await,
             Backend::Sim(node) => node.blocking(work).await,
         }
     }

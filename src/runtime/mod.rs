@@ -6,16 +6,22 @@
 //! knowledge of Kafka.
 
 pub mod clock;
+mod commit;
 pub mod disk;
 mod handle;
 pub mod memory;
 pub mod net;
+#[expect(unsafe_code, reason = "binds a value to its thread by a check")]
+mod on_thread;
 mod random;
 pub mod sim;
 pub mod sync;
 mod task;
+mod uring;
 
 pub use clock::Monotonic;
+pub use commit::Engine;
 pub use handle::Runtime;
 pub use memory::AlignedBuf;
 pub use task::Lane;
+pub use uring::{ExecutorSpec, ExecutorThread, start};

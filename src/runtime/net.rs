@@ -6,17 +6,23 @@ use std::ops::Deref;
 
 use super::disk::File;
 use super::memory::Piece;
+use super::on_thread::OnThread;
 use super::sim;
+use super::uring::{PoolBytes, UringDetached, UringListener, UringNet, UringStream};
 
 /// The network of one thread.
 #[derive(Clone)]
 pub enum Net {
+    /// The machine's own.
+    Uring(UringNet),
     /// Simulated.
     Sim(sim::SimNet),
 }
 
 /// A listening socket.
 pub enum Listener {
+    /// On the ring of its thread.
+    Uring(UringListener),
     /// Simulated.
     Sim(sim::SimListener),
 }
@@ -25,19 +31,25 @@ pub enum Listener {
 /// sending may wait at the same time.
 #[derive(Clone)]
 pub enum Stream {
+    /// On the ring of its thread.
+    Uring(UringStream),
     /// Simulated.
     Sim(sim::SimStream),
 }
 
 /// A stream on its way to another thread.
 pub enum DetachedStream {
+    /// A socket.
+    Uring(UringDetached),
     /// Simulated.
-    Sim(sim::SimDetached),
+    Sim(OnThread<sim::SimDetached>),
 }
 
 /// What one receive brought; the end of the stream is empty.
 #[derive(Debug)]
 pub enum RecvBytes {
+    /// A buffer of the thread's pool, which goes back when this is dropped.
+    Pool(PoolBytes),
     /// An owned vector.
     Owned(Vec<u8>),
 }
@@ -53,6 +65,7 @@ impl Deref for RecvBytes {
 
     fn deref(&self) -> &[u8] {
         match self {
+            RecvBytes::Pool(bytes) => bytes,
             RecvBytes::Owned(bytes) => bytes,
         }
     }
@@ -62,6 +75,7 @@ impl Net {
     /// Listens on an address; with `reuse_port` other threads may listen on it as well.
     pub fn listen(&self, address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
         match self {
+            Net::Uring(net) => net.listen(address, reuse_port).map(Listener::Uring),
             Net::Sim(net) => net.listen(address, reuse_port).map(Listener::Sim),
         }
     }
@@ -69,6 +83,7 @@ impl Net {
     /// Connects to an address.
     pub async fn connect(&self, address: SocketAddr) -> io::Result<Stream> {
         match self {
+            Net::Uring(net) => net.connect(address).await.map(Stream::Uring),
             Net::Sim(net) => net.connect(address).await.map(Stream::Sim),
         }
     }
@@ -76,7 +91,13 @@ impl Net {
     /// Takes over a stream that another thread has detached.
     pub fn attach(&self, stream: DetachedStream) -> io::Result<Stream> {
         match (self, stream) {
-            (Net::Sim(net), DetachedStream::Sim(stream)) => Ok(Stream::Sim(net.attach(stream))),
+            (Net::Uring(net), DetachedStream::Uring(stream)) => {
+                Ok(Stream::Uring(net.attach(stream)))
+            }
+            (Net::Sim(net), DetachedStream::Sim(stream)) => {
+                Ok(Stream::Sim(net.attach(stream.into_inner())))
+            }
+            _ => Err(other_machine()),
         }
     }
 }
@@ -85,6 +106,10 @@ impl Listener {
     /// The next connection and its peer.
     pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         match self {
+            Listener::Uring(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Stream::Uring(stream), peer))
+            }
             Listener::Sim(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Stream::Sim(stream), peer))
@@ -95,6 +120,7 @@ impl Listener {
     /// The address it listens on.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
+            Listener::Uring(listener) => Ok(listener.local_addr()),
             Listener::Sim(listener) => listener.local_addr(),
         }
     }
@@ -104,6 +130,7 @@ impl Stream {
     /// Whatever has arrived, at least one byte; empty at the end of the stream.
     pub async fn recv(&self) -> io::Result<RecvBytes> {
         match self {
+            Stream::Uring(stream) => stream.recv().await,
             Stream::Sim(stream) => stream.recv().await,
         }
     }
@@ -111,6 +138,7 @@ impl Stream {
     /// Fills `body` from `from` to its end, without another copy.
     pub async fn recv_exact(&self, body: Vec<u8>, from: usize) -> (Vec<u8>, io::Result<()>) {
         match self {
+            Stream::Uring(stream) => stream.recv_exact(body, from).await,
             Stream::Sim(stream) => stream.recv_exact(body, from).await,
         }
     }
@@ -118,6 +146,7 @@ impl Stream {
     /// Sends all pieces.
     pub async fn send(&self, pieces: Vec<Piece>) -> io::Result<()> {
         match self {
+            Stream::Uring(stream) => stream.send(pieces).await,
             Stream::Sim(stream) => stream.send(pieces).await,
         }
     }
@@ -125,13 +154,18 @@ impl Stream {
     /// Sends a range of a file without copying it through memory of ours.
     pub async fn send_file(&self, file: &File, offset: u64, len: usize) -> io::Result<()> {
         match (self, file) {
+            (Stream::Uring(stream), File::Uring(file)) => {
+                stream.send_file(file, offset, len as u64).await
+            }
             (Stream::Sim(stream), File::Sim(file)) => stream.send_file(file, offset, len).await,
+            _ => Err(other_machine()),
         }
     }
 
     /// Ends both directions; a waiting receive or send ends.
     pub fn shutdown(&self) {
         match self {
+            Stream::Uring(stream) => stream.shutdown(),
             Stream::Sim(stream) => stream.shutdown(),
         }
     }
@@ -139,6 +173,7 @@ impl Stream {
     /// The peer's address.
     pub fn peer_addr(&self) -> SocketAddr {
         match self {
+            Stream::Uring(stream) => stream.peer_addr(),
             Stream::Sim(stream) => stream.peer_addr(),
         }
     }
@@ -146,7 +181,12 @@ impl Stream {
     /// Frees the stream for another thread; `None` while anything is in flight or cloned.
     pub fn detach(self) -> Option<DetachedStream> {
         match self {
-            Stream::Sim(stream) => stream.detach().map(DetachedStream::Sim),
+            Stream::Uring(stream) => stream.detach().map(DetachedStream::Uring),
+            Stream::Sim(stream) => stream.detach().map(OnThread::new).map(DetachedStream::Sim),
         }
     }
+}
+
+fn other_machine() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the two belong to different machines")
 }

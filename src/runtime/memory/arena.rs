@@ -13,6 +13,7 @@ use std::rc::Rc;
 use super::chunk::Chunk;
 use super::free_blocks::{FreeBlocks, REGION_BYTES};
 use crate::model::limits::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
+use crate::runtime::sync::Event;
 
 /// Regions that one [`Arena::trim`] gives back at most: a punch of one costs about 0.1 ms.
 const TRIM_REGIONS_MAX: usize = 8;
@@ -26,6 +27,7 @@ pub(super) struct ArenaCore {
     bytes_max: usize,
     bytes_used: Cell<usize>,
     blocks: RefCell<FreeBlocks>,
+    freed: Event,
     file: OwnedFd,
 }
 
@@ -63,6 +65,7 @@ impl Arena {
             bytes_max,
             bytes_used: Cell::new(0),
             blocks: RefCell::new(FreeBlocks::new(regions)),
+            freed: Event::new(),
             file,
         })))
     }
@@ -77,6 +80,11 @@ impl Arena {
         let at = self.0.blocks.borrow_mut().take(bytes)?;
         self.0.bytes_used.set(self.0.bytes_used.get() + bytes);
         Some(Chunk::new(self.0.clone(), at, bytes))
+    }
+
+    /// Notified when memory has come back.
+    pub fn freed(&self) -> &Event {
+        &self.0.freed
     }
 
     /// Bytes that chunks hold now.
@@ -128,6 +136,7 @@ impl ArenaCore {
     pub(super) fn give_back(&self, at: usize, bytes: usize) {
         self.blocks.borrow_mut().give_back(at, bytes);
         self.bytes_used.set(self.bytes_used.get() - bytes);
+        self.freed.notify_all();
     }
 
     fn punch(&self, at: usize) -> io::Result<()> {

@@ -1,0 +1,98 @@
+//! Starting a thread with its executor and its ring.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
+
+use super::handle::UringHandle;
+use crate::runtime::Runtime;
+use crate::runtime::memory::Arena;
+use crate::runtime::task::Lane;
+
+/// glommio's own buffers: it keeps them for its eventfds and timers only.
+const GLOMMIO_MEMORY: usize = 256 * 1024;
+/// Entries of glommio's own rings.
+const GLOMMIO_RING_DEPTH: usize = 128;
+/// How often a busy executor looks at timers, blocking work and the other lane.
+const PREEMPTION: Duration = Duration::from_millis(1);
+/// Threads for blocking calls.
+const BLOCKING_THREADS: usize = 2;
+/// How often idle chunk memory is given back.
+const TRIM_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a thread of the process is like.
+#[derive(Clone, Debug)]
+pub struct ExecutorSpec {
+    /// The thread's name.
+    pub name: String,
+    /// The CPU that it is pinned to.
+    pub cpu: Option<usize>,
+    /// The cap of its chunk memory in bytes.
+    pub memory_bytes: usize,
+    /// How long it spins at most before it sleeps; zero never spins.
+    pub spin_max: Duration,
+}
+
+/// A thread that runs an executor.
+pub struct ExecutorThread<T: Send + 'static>(ExecutorJoinHandle<io::Result<T>>);
+
+/// Starts a thread that runs the future of `main` to its end.
+///
+/// Tasks that are still waiting then are dropped, and operations in flight cancelled.
+pub fn start<T, F>(
+    spec: ExecutorSpec,
+    main: impl FnOnce(Runtime) -> F + Send + 'static,
+) -> io::Result<ExecutorThread<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + 'static,
+{
+    let placement = spec.cpu.map_or(Placement::Unbound, Placement::Fixed);
+    LocalExecutorBuilder::new(placement)
+        .name(&spec.name)
+        .io_memory(GLOMMIO_MEMORY)
+        .ring_depth(GLOMMIO_RING_DEPTH)
+        .preempt_timer(PREEMPTION)
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(BLOCKING_THREADS))
+        .spawn(move || async move {
+            let handle = UringHandle::new()?;
+            let arena = Arena::new(spec.memory_bytes)?;
+            let runtime = Runtime::real(handle.clone(), arena.clone());
+            runtime.spawn(Lane::Background, give_back_idle_memory(runtime.clone()));
+            Ok(handle.run(spec.spin_max, main(runtime)).await)
+        })
+        .map(ExecutorThread)
+        .map_err(|error| start_error(&spec.name, &error.to_string()))
+}
+
+impl<T: Send + 'static> ExecutorThread<T> {
+    /// Waits for the thread's end; an error if it could not be set up.
+    ///
+    /// # Panics
+    /// If the thread panicked.
+    pub fn join(self) -> io::Result<T> {
+        match self.0.join() {
+            Ok(result) => result,
+            Err(error) => panic!("an executor thread ended early: {error}"),
+        }
+    }
+}
+
+fn start_error(name: &str, error: &str) -> io::Error {
+    io::Error::other(format!("cannot start the thread {name}: {error}"))
+}
+
+async fn give_back_idle_memory(runtime: Runtime) {
+    loop {
+        let freed = runtime.arena().freed().listen();
+        if runtime.arena().trim() {
+            drop(freed);
+            runtime.sleep(TRIM_INTERVAL).await;
+        } else {
+            freed.await;
+            runtime.sleep(TRIM_INTERVAL).await;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The real machine: a glommio executor and an own io_uring for each thread.
+//!
+//! glommio places threads, queues tasks and keeps timers; sockets and files go through the ring of
+//! [`ring`], which one task turns ([`driver`]). Invariants: whatever the kernel may still read or
+//! write is owned by an operation or by the ring; nothing blocks the thread; no glommio type
+//! leaves this folder. Deliberately absent: any policy of the rooms above.
+
+#[expect(unsafe_code, reason = "writes from buffers that a table keeps")]
+mod commit_thread;
+#[expect(unsafe_code, reason = "statvfs and syncfs")]
+mod directory;
+#[expect(unsafe_code, reason = "sched_yield and an eventfd for glommio")]
+mod driver;
+mod executor;
+#[expect(unsafe_code, reason = "gives the kernel addresses of held buffers")]
+mod file;
+#[expect(unsafe_code, reason = "clocks and random bytes")]
+mod handle;
+#[expect(unsafe_code, reason = "gives the kernel addresses of held buffers")]
+mod net;
+mod operation;
+#[expect(unsafe_code, reason = "shares buffers with the kernel")]
+mod receive_pool;
+#[expect(unsafe_code, reason = "enters the kernel")]
+mod ring;
+#[expect(unsafe_code, reason = "plain socket calls")]
+mod socket;
+mod spin;
+#[cfg(test)]
+#[expect(unsafe_code, reason = "evicts pages to make a file cold")]
+mod tests;
+#[expect(unsafe_code, reason = "an eventfd")]
+mod wake;
+
+pub(in crate::runtime) use directory::{
+    UringDisk, free_bytes, list_dir, sync_dir, sync_filesystem,
+};
+pub(in crate::runtime) use driver::Source;
+pub use executor::{ExecutorSpec, ExecutorThread, start};
+pub(in crate::runtime) use file::UringFile;
+pub(in crate::runtime) use handle::UringHandle;
+pub(in crate::runtime) use net::{UringDetached, UringListener, UringNet, UringStream};
+pub use receive_pool::PoolBytes;
+pub(in crate::runtime) use wake::WakeFlag;

@@ -1,0 +1,562 @@
+//! The shard's own io_uring: submitting operations, reaping their completions, sleeping.
+//!
+//! `SINGLE_ISSUER | DEFER_TASKRUN`: completions appear only when this thread enters the kernel
+//! with GETEVENTS, which the driver does once a turn. What an operation points to is owned by its
+//! [`Operation`] while that is alive and by its slot here afterwards, until its completion, so
+//! that the kernel never writes to memory that was freed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use io_uring::types::CancelBuilder;
+use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
+
+use super::operation::{CommitGuard, Many, Operation};
+use super::wake::WakeFlag;
+
+/// Submissions between two turns before one has to be flushed early.
+const SUBMISSIONS: u32 = 512;
+/// Completions that one turn can reap at once; the kernel keeps what exceeds it.
+const COMPLETIONS: u32 = 4096;
+/// The user data of what nobody waits for.
+const NOBODY: u64 = u64::MAX;
+
+/// A shard's ring; clones are the same ring.
+#[derive(Clone)]
+pub(in crate::runtime) struct Ring(Rc<RingCore>);
+
+struct RingCore {
+    uring: RefCell<IoUring>,
+    slots: RefCell<Slab<Slot>>,
+    generation: Cell<u32>,
+    /// Entries that found the submission queue full, in order; a chain is one item.
+    backlog: RefCell<VecDeque<(squeue::Entry, Option<squeue::Entry>)>>,
+    /// Entries given to the submission queue, and consumed by the kernel, since the start.
+    pushed: Cell<u64>,
+    consumed: Cell<u64>,
+    reaped: RefCell<Vec<(u64, Completion)>>,
+    /// Wakes the driver when a task submits while it sleeps.
+    driver: RefCell<Option<Waker>>,
+    poked: Cell<bool>,
+    /// Those who wait until the kernel has consumed an entry, by its number.
+    consumption: RefCell<VecDeque<(u64, Waker)>>,
+    wake: WakeFlag,
+    commits_in_flight: Cell<usize>,
+}
+
+struct Slot {
+    generation: u32,
+    state: SlotState,
+}
+
+enum SlotState {
+    Pending(Option<Waker>),
+    Done(Completion),
+    /// The future is gone; what the kernel may still write to lives here until the completion.
+    Abandoned(Box<dyn FnOnce(Completion)>),
+    /// A multishot accept: results in order, and whether the kernel has ended it.
+    Many {
+        ready: VecDeque<Completion>,
+        ended: bool,
+        waker: Option<Waker>,
+    },
+    AbandonedMany,
+}
+
+/// What an operation owns while the kernel works on it.
+pub(super) trait Held: 'static {
+    /// Takes what an operation brought that nobody waits for any more.
+    fn discard(self, completion: Completion);
+}
+
+impl Held for () {
+    fn discard(self, _: Completion) {}
+}
+
+/// What the kernel said: a result or a negative errno, and the flags of the entry.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime) struct Completion {
+    result: i32,
+    pub(super) flags: u32,
+}
+
+impl Completion {
+    /// The result as a length or a descriptor, or the error.
+    pub(super) fn value(self) -> io::Result<u32> {
+        u32::try_from(self.result).map_err(|_| io::Error::from_raw_os_error(-self.result))
+    }
+
+    /// Takes the descriptor that an accept or open has brought.
+    pub(super) fn descriptor(self) -> io::Result<OwnedFd> {
+        let descriptor = self.value()? as RawFd;
+        // SAFETY: the kernel has just made it for this operation, so nobody else owns it.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    }
+
+    fn close_descriptor(self) {
+        drop(self.descriptor());
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl Key {
+    fn user_data(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    fn of(user_data: u64) -> Key {
+        Key { index: user_data as u32, generation: (user_data >> 32) as u32 }
+    }
+}
+
+impl Ring {
+    /// Sets up the ring of the calling thread.
+    pub(super) fn new(wake: WakeFlag) -> io::Result<Ring> {
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_cqsize(COMPLETIONS)
+            .setup_clamp()
+            .dontfork()
+            .build(SUBMISSIONS)?;
+        uring.submitter().register_eventfd(wake.descriptor())?;
+        let ring = Ring(Rc::new(RingCore {
+            uring: RefCell::new(uring),
+            slots: RefCell::new(Slab::new()),
+            generation: Cell::new(0),
+            backlog: RefCell::new(VecDeque::new()),
+            pushed: Cell::new(0),
+            consumed: Cell::new(0),
+            reaped: RefCell::new(Vec::with_capacity(COMPLETIONS as usize)),
+            driver: RefCell::new(None),
+            poked: Cell::new(false),
+            consumption: RefCell::new(VecDeque::new()),
+            wake,
+            commits_in_flight: Cell::new(0),
+        }));
+        ring.notify_by_eventfd(false);
+        Ok(ring)
+    }
+
+    /// What other threads wake this shard with.
+    pub(in crate::runtime) fn wake_flag(&self) -> &WakeFlag {
+        &self.0.wake
+    }
+
+    /// Registers a ring of provided buffers.
+    ///
+    /// # Safety
+    /// `address` must be a ring of `entries` page-aligned entries that lives until
+    /// [`Ring::unregister_buffers`] or the end of the ring.
+    pub(super) unsafe fn register_buffers(
+        &self,
+        address: u64,
+        entries: u16,
+        group: u16,
+    ) -> io::Result<()> {
+        let uring = self.0.uring.borrow();
+        // SAFETY: the caller's promise.
+        unsafe { uring.submitter().register_buf_ring_with_flags(address, entries, group, 0) }
+    }
+
+    /// Submits `entry`, at the latest when the driver's next turn begins.
+    ///
+    /// # Safety
+    /// Every address in `entry` must stay valid, and written by nobody, until the completion:
+    /// it belongs to `held`, which must keep its heap memory in place when moved.
+    pub(super) unsafe fn submit<P: Held>(&self, entry: squeue::Entry, held: P) -> Operation<P> {
+        let key = self.slot(SlotState::Pending(None));
+        self.push(entry.user_data(key.user_data()), None);
+        Operation::new(self.clone(), key, held)
+    }
+
+    /// Submits `first` and, if it succeeds in full, `second` after it.
+    ///
+    /// # Safety
+    /// As for [`Ring::submit`]; `held` serves both.
+    pub(super) unsafe fn submit_linked<P: Held>(
+        &self,
+        first: squeue::Entry,
+        second: squeue::Entry,
+        held: P,
+    ) -> (Operation<()>, Operation<P>) {
+        let (one, two) = (self.slot(SlotState::Pending(None)), self.slot(SlotState::Pending(None)));
+        self.push(
+            first.flags(squeue::Flags::IO_LINK).user_data(one.user_data()),
+            Some(second.user_data(two.user_data())),
+        );
+        (Operation::new(self.clone(), one, ()), Operation::new(self.clone(), two, held))
+    }
+
+    /// Submits a multishot operation that points to no memory.
+    ///
+    /// # Safety
+    /// `entry` holds no address; its descriptor stays open until the [`Many`] is dropped and the
+    /// kernel has ended it.
+    pub(super) unsafe fn submit_many(&self, entry: squeue::Entry) -> Many {
+        let key = self.slot(SlotState::Many { ready: VecDeque::new(), ended: false, waker: None });
+        self.push(entry.user_data(key.user_data()), None);
+        Many::new(self.clone(), key)
+    }
+
+    /// Whether the kernel has consumed everything that was submitted before this call; waits.
+    pub(super) async fn consumed(&self) {
+        let number = self.0.pushed.get() + self.0.backlog.borrow().len() as u64;
+        poll_fn(|context| {
+            if self.0.consumed.get() >= number {
+                return Poll::Ready(());
+            }
+            self.0.consumption.borrow_mut().push_back((number, context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Counts a commit as in flight until the guard is dropped: the driver then yields the CPU.
+    pub(in crate::runtime) fn commit_guard(&self) -> CommitGuard {
+        self.0.commits_in_flight.set(self.0.commits_in_flight.get() + 1);
+        CommitGuard::new(self.clone())
+    }
+
+    pub(super) fn commit_ended(&self) {
+        self.0.commits_in_flight.set(self.0.commits_in_flight.get() - 1);
+    }
+
+    pub(super) fn commits_in_flight(&self) -> usize {
+        self.0.commits_in_flight.get()
+    }
+
+    /// Enters the kernel if there is a reason to, and wakes the tasks whose operations are done;
+    /// returns whether anything happened.
+    pub(super) fn turn(&self) -> bool {
+        let entered = self.enter();
+        let mut reaped = self.0.reaped.take();
+        {
+            let mut uring = self.0.uring.borrow_mut();
+            let completions = uring.completion();
+            reaped.extend(completions.map(|entry| {
+                let completion = Completion { result: entry.result(), flags: entry.flags() };
+                (entry.user_data(), completion)
+            }));
+        }
+        let progress = !reaped.is_empty();
+        for (user_data, completion) in reaped.drain(..) {
+            self.complete(user_data, completion);
+        }
+        self.0.reaped.replace(reaped);
+        self.wake_consumed();
+        entered || progress
+    }
+
+    /// Lets completions signal the eventfd, or not.
+    pub(super) fn notify_by_eventfd(&self, on: bool) {
+        let mut uring = self.0.uring.borrow_mut();
+        let completions = uring.completion();
+        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
+    }
+
+    /// Enters the kernel even if no flag asks for it, so that an eventfd notification that was off
+    /// cannot have been missed.
+    pub(super) fn enter_before_sleep(&self) -> bool {
+        let pending = self.0.uring.borrow_mut().submission().len() as u32;
+        self.enter_now(pending);
+        self.turn()
+    }
+
+    /// Remembers whom to wake when a task of this thread submits; none while awake.
+    pub(super) fn set_driver(&self, waker: Option<Waker>) {
+        self.0.driver.replace(waker);
+    }
+
+    /// Ends the driver's sleep, from this thread: there is something to submit or to flush.
+    pub(in crate::runtime) fn poke(&self) {
+        if let Some(driver) = self.0.driver.take() {
+            self.0.poked.set(true);
+            driver.wake();
+        }
+    }
+
+    /// Whether the driver was poked since it last asked.
+    pub(super) fn take_poked(&self) -> bool {
+        self.0.poked.take()
+    }
+
+    /// Whether something waits for the next turn.
+    pub(super) fn has_work(&self) -> bool {
+        let mut uring = self.0.uring.borrow_mut();
+        let (_, submission, completion) = uring.split();
+        !submission.is_empty()
+            || !completion.is_empty()
+            || submission.taskrun()
+            || submission.cq_overflow()
+            || !self.0.backlog.borrow().is_empty()
+    }
+
+    fn enter(&self) -> bool {
+        self.drain_backlog();
+        let (pending, wanted) = {
+            let mut uring = self.0.uring.borrow_mut();
+            let submission = uring.submission();
+            let pending = submission.len() as u32;
+            (pending, pending > 0 || submission.taskrun() || submission.cq_overflow())
+        };
+        if wanted {
+            self.enter_now(pending);
+        }
+        pending > 0
+    }
+
+    fn enter_now(&self, pending: u32) {
+        let uring = self.0.uring.borrow();
+        let flags = io_uring::EnterFlags::GETEVENTS.bits();
+        // SAFETY: no argument is passed, and every queued entry kept the promise of its submitter.
+        match unsafe { uring.submitter().enter::<()>(pending, 0, flags, None) } {
+            Ok(count) => self.0.consumed.set(self.0.consumed.get() + count as u64),
+            Err(error) => match error.raw_os_error() {
+                // The next turn tries again; completions in between make room.
+                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
+                _ => panic!("the ring of this shard is broken: {error}"),
+            },
+        }
+    }
+
+    fn push(&self, first: squeue::Entry, second: Option<squeue::Entry>) {
+        if !self.0.backlog.borrow().is_empty() || !self.try_push(&first, second.as_ref()) {
+            self.0.backlog.borrow_mut().push_back((first, second));
+        }
+        self.poke();
+    }
+
+    /// Pushes a whole chain or nothing: the kernel breaks a chain at the end of a submission.
+    fn try_push(&self, first: &squeue::Entry, second: Option<&squeue::Entry>) -> bool {
+        let mut uring = self.0.uring.borrow_mut();
+        let mut submission = uring.submission();
+        let needed = 1 + usize::from(second.is_some());
+        if submission.capacity() - submission.len() < needed {
+            return false;
+        }
+        for entry in [Some(first), second].into_iter().flatten() {
+            // SAFETY: the promise of `submit` and its siblings covers the entry.
+            let pushed = unsafe { submission.push(entry) };
+            pushed.expect("there is room: it was counted above");
+            self.0.pushed.set(self.0.pushed.get() + 1);
+        }
+        true
+    }
+
+    fn drain_backlog(&self) {
+        while let Some((first, second)) = self.0.backlog.borrow().front().cloned() {
+            if !self.try_push(&first, second.as_ref()) {
+                let pending = self.0.uring.borrow_mut().submission().len() as u32;
+                self.enter_now(pending);
+                if !self.try_push(&first, second.as_ref()) {
+                    return;
+                }
+            }
+            self.0.backlog.borrow_mut().pop_front();
+        }
+    }
+
+    fn wake_consumed(&self) {
+        let consumed = self.0.consumed.get();
+        let mut waiting = self.0.consumption.borrow_mut();
+        while waiting.front().is_some_and(|(number, _)| *number <= consumed) {
+            if let Some((_, waker)) = waiting.pop_front() {
+                waker.wake();
+            }
+        }
+    }
+
+    fn slot(&self, state: SlotState) -> Key {
+        let generation = self.0.generation.get().wrapping_add(1) & 0x7fff_ffff;
+        self.0.generation.set(generation);
+        let index = self.0.slots.borrow_mut().insert(Slot { generation, state }) as u32;
+        Key { index, generation }
+    }
+
+    fn complete(&self, user_data: u64, completion: Completion) {
+        if user_data == NOBODY {
+            return;
+        }
+        let key = Key::of(user_data);
+        let mut slots = self.0.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(key.index as usize) else { return };
+        if slot.generation != key.generation {
+            return;
+        }
+        match &mut slot.state {
+            SlotState::Pending(waker) => {
+                let waker = waker.take();
+                slot.state = SlotState::Done(completion);
+                drop(slots);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            SlotState::Many { ready, ended, waker } => {
+                ready.push_back(completion);
+                *ended = !io_uring::cqueue::more(completion.flags);
+                let waker = waker.take();
+                drop(slots);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            SlotState::Abandoned(_) => {
+                let slot = slots.remove(key.index as usize);
+                drop(slots);
+                if let SlotState::Abandoned(discard) = slot.state {
+                    discard(completion);
+                }
+            }
+            SlotState::AbandonedMany => {
+                if !io_uring::cqueue::more(completion.flags) {
+                    slots.remove(key.index as usize);
+                }
+                drop(slots);
+                completion.close_descriptor();
+            }
+            SlotState::Done(_) => unreachable!("one completion for an operation of one shot"),
+        }
+    }
+
+    /// Whether the completion of `key` is there; otherwise `waker` is woken when it is.
+    pub(super) fn poll_completion(&self, key: Key, waker: &Waker) -> Option<Completion> {
+        let mut slots = self.0.slots.borrow_mut();
+        match &mut slots[key.index as usize].state {
+            SlotState::Done(completion) => {
+                let completion = *completion;
+                slots.remove(key.index as usize);
+                Some(completion)
+            }
+            SlotState::Pending(waiting) => {
+                remember(waiting, waker);
+                None
+            }
+            _ => unreachable!("an operation is polled by its own future"),
+        }
+    }
+
+    /// A completion that its future has not taken yet.
+    pub(super) fn peek(&self, key: Key) -> Option<Completion> {
+        match self.0.slots.borrow().get(key.index as usize) {
+            Some(Slot { generation, state: SlotState::Done(completion) })
+                if *generation == key.generation =>
+            {
+                Some(*completion)
+            }
+            _ => None,
+        }
+    }
+
+    /// The next completion of a multishot operation; none inside after the kernel has ended it.
+    pub(super) fn poll_many(&self, key: Key, waker: &Waker) -> Poll<Option<Completion>> {
+        match &mut self.0.slots.borrow_mut()[key.index as usize].state {
+            SlotState::Many { ready, ended, waker: waiting } => match ready.pop_front() {
+                Some(completion) => Poll::Ready(Some(completion)),
+                None if *ended => Poll::Ready(None),
+                None => {
+                    remember(waiting, waker);
+                    Poll::Pending
+                }
+            },
+            _ => unreachable!("a multishot operation is polled by its own handle"),
+        }
+    }
+
+    /// Leaves what `held` owns to the kernel until the completion.
+    pub(super) fn abandon<P: Held>(&self, key: Key, held: P, cancel: bool) {
+        let mut slots = self.0.slots.borrow_mut();
+        let slot = &mut slots[key.index as usize];
+        if let SlotState::Done(completion) = slot.state {
+            slots.remove(key.index as usize);
+            drop(slots);
+            return held.discard(completion);
+        }
+        let old = std::mem::replace(
+            &mut slot.state,
+            SlotState::Abandoned(Box::new(move |completion| held.discard(completion))),
+        );
+        drop(slots);
+        drop(old);
+        if cancel {
+            self.cancel(key);
+        }
+    }
+
+    /// Closes what a multishot accept has brought and will still bring, and cancels it.
+    pub(super) fn abandon_many(&self, key: Key) {
+        let mut slots = self.0.slots.borrow_mut();
+        let slot = &mut slots[key.index as usize];
+        let old = std::mem::replace(&mut slot.state, SlotState::AbandonedMany);
+        let SlotState::Many { ready, ended, .. } = old else {
+            unreachable!("a multishot operation is abandoned once, by its own handle");
+        };
+        if ended {
+            slots.remove(key.index as usize);
+        }
+        drop(slots);
+        ready.into_iter().for_each(Completion::close_descriptor);
+        if !ended {
+            self.cancel(key);
+        }
+    }
+
+    /// Forgets who waits, so that tasks that nothing else keeps are dropped with what they own.
+    pub(super) fn release_waiters(&self) {
+        let mut released = Vec::new();
+        for (_, slot) in self.0.slots.borrow_mut().iter_mut() {
+            if let SlotState::Pending(waker) | SlotState::Many { waker, .. } = &mut slot.state {
+                released.extend(waker.take());
+            }
+        }
+        released.extend(self.0.consumption.borrow_mut().drain(..).map(|(_, waker)| waker));
+    }
+
+    fn cancel(&self, key: Key) {
+        let entry = opcode::AsyncCancel::new(key.user_data()).build().user_data(NOBODY);
+        self.push(entry, None);
+    }
+}
+
+fn remember(waiting: &mut Option<Waker>, waker: &Waker) {
+    match waiting {
+        Some(waiting) if waiting.will_wake(waker) => {}
+        _ => *waiting = Some(waker.clone()),
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // The last handle: every future is gone, so only abandoned operations are left. Their
+        // memory must not be freed under the kernel's hands.
+        if Rc::strong_count(&self.0) == 1 {
+            while !self.0.slots.borrow().is_empty() {
+                let entry =
+                    opcode::AsyncCancel2::new(CancelBuilder::any()).build().user_data(NOBODY);
+                self.push(entry, None);
+                self.turn();
+                let uring = self.0.uring.borrow();
+                if !self.0.slots.borrow().is_empty()
+                    && let Err(error) = uring.submit_and_wait(1)
+                    && error.raw_os_error() != Some(libc::EINTR)
+                {
+                    panic!("the ring of this shard cannot be drained: {error}");
+                }
+            }
+        }
+    }
+}
