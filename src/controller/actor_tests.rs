@@ -9,7 +9,7 @@ use crate::metadata::commands::testing::{broker, settings};
 use crate::metadata::commands::*;
 use crate::metadata::snapshot;
 use crate::model::{ProducerId, TopicId};
-use crate::runtime::sim::{SimDisk, SimOptions, World};
+use crate::runtime::sim::{Host, SimOptions, World};
 use crate::runtime::sync::join_all;
 use crate::storage::directory::journal_dir;
 
@@ -31,18 +31,18 @@ fn options() -> ControllerOptions {
 /// A machine with one disk, on which the process starts again and again.
 struct Machine {
     world: World,
-    disk: SimDisk,
+    host: Host,
 }
 
 impl Machine {
     fn new(seed: u64) -> Machine {
         let world = World::new(seed, SimOptions::default());
-        let disk = world.disk();
-        Machine { world, disk }
+        let host = world.host();
+        Machine { world, host }
     }
 
     fn node(&self) -> Runtime {
-        self.world.node(&self.disk).expect("a simulated node")
+        self.host.runtime()
     }
 
     /// Starts a controller whose committed records go to a shadow image.
@@ -74,7 +74,7 @@ impl Machine {
     }
 
     fn run<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> T {
-        self.world.run_until(future).expect("nothing waits for ever")
+        self.world.run_until(future)
     }
 
     fn submit(&self, controller: &Controller, command: Command) -> Result<Reply, CommandError> {
@@ -134,7 +134,7 @@ fn a_restart_restores_everything() {
     for (ending, next) in [("kill", 1000), ("close", 2000), ("kill", 3000)] {
         match ending {
             "close" => machine.close(controller.clone()),
-            _ => machine.world.kill(),
+            _ => machine.host.kill(),
         }
         let (again, _) = machine.start();
         assert_eq!(again.image().topic_id("a"), Some(id));
@@ -145,7 +145,7 @@ fn a_restart_restores_everything() {
         assert_eq!(error.code, ErrorCode::TopicAlreadyExists);
         assert_eq!(block(machine.submit(&again, Command::AllocateProducerIds)), ProducerId(next));
         assert_eq!(again.image().topics().collect::<Vec<_>>(), before.topics().collect::<Vec<_>>());
-        machine.world.kill();
+        machine.host.kill();
     }
 }
 
@@ -207,11 +207,11 @@ fn an_idle_controller_does_nothing() {
     created(machine.submit(&controller, create("a", 1)));
     // The journal's zeros are written behind the start.
     machine.world.run_for(Duration::from_secs(10));
-    let before = machine.world.trace();
+    let before = machine.world.trace_hash();
     machine.world.run_for(Duration::from_secs(3600));
-    assert_eq!(machine.world.trace(), before);
+    assert_eq!(machine.world.trace_hash(), before);
     created(machine.submit(&controller, create("b", 1)));
-    assert_ne!(machine.world.trace(), before);
+    assert_ne!(machine.world.trace_hash(), before);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn checkpoints_bound_the_log() {
     created(machine.submit(&controller, create("last", 3)));
     assert_eq!(*shadow.borrow(), *controller.image());
     let before = controller.image().clone();
-    machine.world.kill();
+    machine.host.kill();
     let runtime = machine.node();
     let bytes = machine.run(async move {
         let files = runtime.disk().list_dir(&journal_dir(Path::new(DIR))).await.expect("there");
@@ -279,7 +279,7 @@ fn damage_is_told_and_never_cut_away() {
         for name in ["a", "b", "c"] {
             created(machine.submit(&controller, create(name, 1)));
         }
-        machine.world.kill();
+        machine.host.kill();
         machine
     };
 
@@ -353,7 +353,7 @@ fn whatever_was_answered_survives_a_kill_at_any_moment() {
                 }
             });
             machine.world.run_for(Duration::from_micros(300 + (seed * 7 + life) * 97 % 9000));
-            machine.world.kill();
+            machine.host.kill();
             cut_lives += usize::from((1..20).contains(&heard.borrow().len()));
             answered.append(&mut heard.borrow_mut());
             blocks.append(&mut heard_blocks.borrow_mut());
