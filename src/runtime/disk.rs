@@ -59,6 +59,8 @@ pub enum Disk {
 
 /// A file's lock, held until this is dropped or the process ends.
 pub enum FileLock {
+    /// By the kernel, for as long as the descriptor is open.
+    Uring(std::fs::File),
     /// Simulated.
     Sim(sim::SimLock),
 }
@@ -177,6 +179,9 @@ impl Disk {
     /// one holds it. The file then holds the process id of its owner, in decimal.
     pub async fn lock(&self, path: &Path) -> io::Result<FileLock> {
         match self {
+            Disk::Uring(disk) => {
+                disk.with_path(path, |path| uring::lock(path)).await.map(FileLock::Uring)
+            }
             Disk::Sim(disk) => disk.lock(path).await.map(FileLock::Sim),
         }
     }

@@ -108,6 +108,21 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Locks a file, making it if there is none, and writes this process's id into it. The lock ends
+/// with the last descriptor, so also with the process.
+pub(in crate::runtime) fn lock(path: &Path) -> io::Result<fs::File> {
+    let mut file =
+        fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+        Err(fs::TryLockError::Error(error)) => return Err(error),
+    }
+    file.set_len(0)?;
+    file.write_all(std::process::id().to_string().as_bytes())?;
+    Ok(file)
+}
+
 /// Makes the entries of a directory durable.
 pub(in crate::runtime) fn sync_dir(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()

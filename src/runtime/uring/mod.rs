@@ -33,7 +33,7 @@ mod tests;
 mod wake;
 
 pub(in crate::runtime) use directory::{
-    UringDisk, free_bytes, list_dir, sync_dir, sync_filesystem,
+    UringDisk, free_bytes, list_dir, lock, sync_dir, sync_filesystem,
 };
 pub(in crate::runtime) use driver::Source;
 pub use executor::{ExecutorSpec, ExecutorThread, start};
