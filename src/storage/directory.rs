@@ -11,10 +11,12 @@
 //! data/metadata/             the metadata quorum's journal and snapshot
 //! ```
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use crate::model::{BrokerId, LogId, Offset, TopicId};
+use crate::runtime::Runtime;
+use crate::runtime::disk::FileLock;
 
 /// The random id of one log directory (Kafka's `directory.id`, KIP-858), part of a journal's id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,10 +186,137 @@ impl MetaProperties {
     }
 }
 
+/// A data directory that this process has to itself until the value is dropped.
+pub struct DataDirectory {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says about itself.
+    pub meta: MetaProperties,
+    _lock: FileLock,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Another process has it.
+    #[error(
+        "data directory {path} is in use by process {pid}: stop that broker, or set log.dirs to \
+         another directory"
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// The other process, as its lock file says.
+        pid: String,
+    },
+    /// It belongs to another broker.
+    #[error(
+        "data directory {path} belongs to node.id {found}, this broker is {wanted}: set node.id \
+         to {found}, or log.dirs to another directory"
+    )]
+    Node {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        found: BrokerId,
+        /// Who asks.
+        wanted: BrokerId,
+    },
+    /// Its description cannot be used.
+    #[error("data directory {path}: {source}")]
+    Meta {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        source: MetaPropertiesError,
+    },
+    /// It cannot be made, read or written.
+    #[error("data directory {path}: {source}: is it mounted, and may this user write to it?")]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// The system's own error.
+        source: io::Error,
+    },
+}
+
+impl DataDirectory {
+    /// Makes the directory if it is missing, locks it, and reads or writes its description.
+    pub async fn open(
+        runtime: &Runtime,
+        path: &Path,
+        node_id: BrokerId,
+    ) -> Result<DataDirectory, DirectoryError> {
+        let failed = |source| DirectoryError::Io { path: path.to_owned(), source };
+        let disk = runtime.disk();
+        disk.create_dir_all(path).await.map_err(failed)?;
+        let lock = match disk.lock(&lock_path(path)).await {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let pid = disk.read_whole(&lock_path(path), PID_BYTES_MAX).await.map_err(failed)?;
+                let pid = String::from_utf8_lossy(&pid).trim().to_owned();
+                return Err(DirectoryError::Locked { path: path.to_owned(), pid });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let meta_path = meta_properties_path(path);
+        let meta = match disk.read_whole(&meta_path, MetaProperties::BYTES_MAX).await {
+            Ok(bytes) => MetaProperties::decode(&String::from_utf8_lossy(&bytes))
+                .map_err(|source| DirectoryError::Meta { path: path.to_owned(), source })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                sync_ancestors(runtime, path).await.map_err(failed)?;
+                let meta = MetaProperties::fresh(runtime, node_id);
+                disk.write_whole(&meta_path, meta.encode().as_bytes()).await.map_err(failed)?;
+                meta
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if meta.node_id != node_id {
+            let (found, wanted) = (meta.node_id, node_id);
+            return Err(DirectoryError::Node { path: path.to_owned(), found, wanted });
+        }
+        for folder in [journal_dir(path), checkpoint_dir(path), by_name_dir(path)] {
+            disk.create_dir_all(&folder).await.map_err(failed)?;
+        }
+        for folder in [topics_dir(path), path.to_owned()] {
+            disk.sync_dir(&folder).await.map_err(failed)?;
+        }
+        Ok(DataDirectory { path: path.to_owned(), meta, _lock: lock })
+    }
+}
+
+/// Makes the names of a directory and of those above it durable; any of them may be new.
+async fn sync_ancestors(runtime: &Runtime, path: &Path) -> io::Result<()> {
+    for ancestor in path.ancestors().skip(1) {
+        let here = ancestor.as_os_str().is_empty();
+        match runtime.disk().sync_dir(if here { Path::new(".") } else { ancestor }).await {
+            // One that this user may not even read was not made by this process.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// A pid in decimal, with room to spare.
+const PID_BYTES_MAX: usize = 32;
+
+impl MetaProperties {
+    /// A new directory's description, with random ids.
+    fn fresh(runtime: &Runtime, node_id: BrokerId) -> MetaProperties {
+        MetaProperties {
+            cluster_id: TopicId::from_random(runtime.random(), runtime.random()).to_string(),
+            node_id,
+            directory_id: DirectoryId::from_random(runtime.random(), runtime.random()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::PartitionIndex;
+    use crate::runtime::sim::{SimOptions, World};
 
     fn sample() -> MetaProperties {
         MetaProperties {
@@ -232,5 +361,31 @@ mod tests {
         for name in ["42.log", "00000000000000000042.index", "0000000000000000004x.log", ".log"] {
             assert_eq!(parse_segment_name(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_directory_has_one_process_and_one_broker() {
+        let world = World::new(3, SimOptions::default());
+        let host = world.host();
+        let runtime = host.runtime();
+        let path = Path::new("/srv/klamm");
+        let open = |node| world.run_until(DataDirectory::open(&runtime, path, BrokerId(node)));
+        let first = open(1).expect("a fresh directory");
+        assert_eq!(first.meta.node_id, BrokerId(1));
+        let error = open(1).err().expect("in use");
+        assert!(matches!(&error, DirectoryError::Locked { pid, .. } if pid.parse() == Ok(1000)));
+        drop(first);
+        let error = open(2).err().expect("another broker's");
+        assert!(error.to_string().contains("belongs to node.id 1, this broker is 2"), "{error}");
+        let meta = open(1).expect("its own").meta;
+        host.power_loss();
+        let runtime = host.runtime();
+        let again = world.run_until(DataDirectory::open(&runtime, path, BrokerId(1)));
+        assert_eq!(again.expect("after a power loss").meta, meta);
+        drop(world.run_until(runtime.disk().write_whole(&meta_properties_path(path), b"what")));
+        host.kill();
+        let runtime = host.runtime();
+        let error = world.run_until(DataDirectory::open(&runtime, path, BrokerId(1))).err();
+        assert!(matches!(error, Some(DirectoryError::Meta { .. })));
     }
 }

@@ -170,6 +170,7 @@ fn checksum(block: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::sim::{ImagePolicy, SimOptions, World};
 
     fn copy(generation: u64) -> Superblock {
         Superblock { generation, epoch: 7, clean: true, directory: DirectoryId([3; 16]) }
@@ -231,5 +232,37 @@ mod tests {
         let mut bytes = vec![0; BLOCK];
         bytes.extend_from_slice(&block);
         assert!(matches!(Superblock::pick(&bytes), Err(SuperblockError::Version(2))));
+    }
+
+    #[test]
+    fn every_crash_leaves_the_old_or_the_new_copy() {
+        let data = Path::new("/data");
+        let directory = DirectoryId([3; 16]);
+        let world = World::new(1, SimOptions::default());
+        let host = world.host();
+        let runtime = host.runtime();
+        world.run_until(runtime.disk().create_dir_all(data)).expect("a folder");
+        world.run_until(runtime.disk().sync_dir(Path::new("/"))).expect("a folder");
+        host.start_recording();
+        for generation in 1..=8 {
+            world.run_until(copy(generation).write(&runtime, data)).expect("written");
+            host.note(generation);
+        }
+        let (mut images, mut news) = (0, 0);
+        for image in host.recording().crash_images(ImagePolicy::default()) {
+            let world = World::new(2, SimOptions::instant());
+            let runtime = world.host_from(&image.image).runtime();
+            let read = world.run_until(Superblock::read(&runtime, data, directory));
+            let told = image.notes().last().copied().unwrap_or(0);
+            match read.expect("one copy is always whole") {
+                None => assert_eq!(told, 0),
+                Some(found) => {
+                    assert!(found.generation == told || found.generation == told + 1);
+                    news += usize::from(found.generation > told);
+                }
+            }
+            images += 1;
+        }
+        assert!(images > 30 && news > 7, "{images} images, {news} not yet told of");
     }
 }

@@ -33,4 +33,8 @@ pub use walk::{ScanReport, VisitError, WalkError};
 pub use writer::{Journal, JournalStats, Poisoned, ReserveError};
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod writer_tests;
