@@ -97,6 +97,12 @@ impl Host {
         self.core.world.record("pause", self.core.number, u64::from(paused));
     }
 
+    /// Cuts every connection of the process; both ends see an error and what was under way is lost.
+    pub fn cut_connections(&self) {
+        let number = self.core.number;
+        self.core.world.network.cut(&self.core.world, |end| end.host() == number, true);
+    }
+
     /// Ends the process at once, as `kill -9` does: what the kernel has taken survives.
     pub fn kill(&self) {
         self.core.world.count_fault(Fault::Kill);

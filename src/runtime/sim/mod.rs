@@ -7,11 +7,15 @@
 mod device;
 mod disk;
 mod executor;
+#[cfg(test)]
+mod fault_tests;
 mod faults;
 mod file_system;
 mod host;
 mod image;
 mod net;
+#[cfg(test)]
+mod net_tests;
 mod options;
 mod page;
 mod ready;

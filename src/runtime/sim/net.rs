@@ -53,7 +53,10 @@ impl Network {
     /// Cuts the connections of which `wanted` an end.
     pub(super) fn cut(&self, world: &WorldCore, wanted: impl Fn(&End) -> bool, count: bool) {
         let ends: Vec<Rc<End>> = self.ends.borrow().iter().filter_map(Weak::upgrade).collect();
-        for end in ends.iter().filter(|end| wanted(end) && !end.incoming.is_broken.get()) {
+        for end in ends.iter().filter(|end| wanted(end)) {
+            if end.incoming.is_broken.get() && end.outgoing.is_broken.get() {
+                continue;
+            }
             end.incoming.break_off();
             end.outgoing.break_off();
             world.record("cut", end.host, 0);
@@ -105,6 +108,12 @@ pub(super) struct End {
     incoming: Rc<Pipe>,
     outgoing: Rc<Pipe>,
     operations: Cell<usize>,
+}
+
+impl End {
+    pub(super) fn host(&self) -> u64 {
+        self.host
+    }
 }
 
 impl Drop for End {

@@ -55,7 +55,8 @@ impl Event {
         }
     }
 
-    /// Wakes the listener that has waited longest; false if there is none.
+    /// Wakes the listener that has waited longest; false if there is none. The notification is lost
+    /// with a listener that is dropped before it looks: where that matters, notify all.
     pub fn notify_one(&self) -> bool {
         loop {
             let Some(ear) = self.ears.borrow_mut().pop_front() else { return false };

@@ -47,8 +47,7 @@ impl<T> Queue<T> {
                 return Err(Closed(item));
             }
             if self.len() < self.depth_max {
-                self.items.borrow_mut().push_back(item);
-                self.pushed.notify_one();
+                self.put(item);
                 return Ok(());
             }
             let room = self.popped.listen();
@@ -61,9 +60,14 @@ impl<T> Queue<T> {
         if self.closed.get() || self.len() >= self.depth_max {
             return Err(Closed(item));
         }
-        self.items.borrow_mut().push_back(item);
-        self.pushed.notify_one();
+        self.put(item);
         Ok(())
+    }
+
+    fn put(&self, item: T) {
+        self.items.borrow_mut().push_back(item);
+        // Every popper looks again: one that was woken and dropped must not keep the item.
+        self.pushed.notify_all();
     }
 
     /// The next item; `None` when the queue is closed and empty.
@@ -98,8 +102,12 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::super::poll_now;
     use super::*;
+    use crate::runtime::Lane;
+    use crate::runtime::sim::{SimOptions, World};
 
     #[test]
     fn a_full_queue_makes_pushers_wait() {
@@ -111,6 +119,23 @@ mod tests {
         assert_eq!(queue.try_pop(), Some(1));
         assert_eq!(poll_now(&mut second), Some(Ok(())));
         assert_eq!(poll_now(&mut Box::pin(queue.pop())), Some(Some(2)));
+    }
+
+    #[test]
+    fn a_waiter_that_is_dropped_takes_nothing_with_it() {
+        let world = World::new(1, SimOptions::default());
+        let runtime = world.host().runtime();
+        let queue = Rc::new(Queue::new(1));
+        let mut first = Box::pin(queue.pop());
+        assert!(poll_now(&mut first).is_none());
+        let (popper, second) = (Rc::clone(&queue), Rc::new(Cell::new(None)));
+        let seen = Rc::clone(&second);
+        runtime.spawn(Lane::Hot, async move { seen.set(popper.pop().await) });
+        world.run_until_quiet();
+        assert_eq!(queue.try_push(1), Ok(()));
+        drop(first);
+        world.run_until_quiet();
+        assert_eq!(second.get(), Some(1));
     }
 
     #[test]
