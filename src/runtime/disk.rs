@@ -179,9 +179,7 @@ impl Disk {
     /// one holds it. The file then holds the process id of its owner, in decimal.
     pub async fn lock(&self, path: &Path) -> io::Result<FileLock> {
         match self {
-            Disk::Uring(disk) => {
-                disk.with_path(path, |path| uring::lock(path)).await.map(FileLock::Uring)
-            }
+            Disk::Uring(disk) => disk.with_path(path, uring::lock).await.map(FileLock::Uring),
             Disk::Sim(disk) => disk.lock(path).await.map(FileLock::Sim),
         }
     }
