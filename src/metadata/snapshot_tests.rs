@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use crate::metadata::commands::testing::{broker, image_of_brokers, random, settings};
 use crate::metadata::commands::*;
 use crate::metadata::record::{decode_batch, encode_batch};
-use crate::metadata::{Broker, Image, replay, snapshot};
-use crate::model::{BrokerId, TopicId};
+use crate::metadata::{Broker, ConfigResource, Image, Partition, Record, replay, snapshot};
+use crate::model::{BrokerId, PartitionIndex, ProducerId, TopicId};
 
 fn name() -> impl Strategy<Value = String> {
     "[ab][._]?[ab]?"
@@ -83,13 +83,60 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn replay_all(image: &mut Image, records: &[crate::metadata::Record]) {
+fn replay_all(image: &mut Image, records: &[Record]) {
     for record in records {
         assert_eq!(replay(image, record), Ok(()), "{record:?}");
     }
 }
 
+/// Records that fit or do not, over few enough names and ids to meet.
+fn record() -> impl Strategy<Value = Record> {
+    let id = || (0..3u8).prop_map(|id| TopicId([id; 16]));
+    let text = || "[ab]".prop_map(String::into_boxed_str);
+    let resource = prop_oneof![
+        id().prop_map(ConfigResource::Topic),
+        (0..2i32).prop_map(|id| ConfigResource::Broker(BrokerId(id))),
+        Just(ConfigResource::EveryBroker),
+    ];
+    let state = prop::collection::vec((0..3i32).prop_map(BrokerId), 0..3);
+    prop_oneof![
+        text().prop_map(|id| Record::Cluster { id }),
+        (id(), text()).prop_map(|(id, name)| Record::Topic { id, name }),
+        (id(), -1..4i32, state).prop_map(|(topic, index, replicas)| Record::Partition {
+            topic,
+            index: PartitionIndex(index),
+            state: Partition::fresh(replicas),
+        }),
+        id().prop_map(|id| Record::RemoveTopic { id }),
+        (resource, text(), prop::option::of(text()))
+            .prop_map(|(resource, key, value)| Record::Config { resource, key, value }),
+        any::<i64>().prop_map(|next| Record::ProducerIds { next: ProducerId(next) }),
+        (0..3i32).prop_map(|id| Record::Broker(broker(id, None))),
+        (text(), any::<i16>(), any::<i64>()).prop_map(|(name, level, epoch)| Record::Feature {
+            name,
+            level,
+            epoch
+        }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn any_record_is_replayed_whole_or_not_at_all(
+        records in prop::collection::vec(record(), 0..60),
+    ) {
+        let mut image = Image::default();
+        for record in records {
+            let before = image.clone();
+            if replay(&mut image, &record).is_err() {
+                prop_assert_eq!(&image, &before);
+            }
+        }
+        let mut copy = Image::default();
+        replay_all(&mut copy, &snapshot(&image));
+        prop_assert_eq!(copy, image);
+    }
+
     #[test]
     fn a_snapshot_is_the_image(commands in prop::collection::vec(command(), 0..30)) {
         let mut image = image_of_brokers(3);
