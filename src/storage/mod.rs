@@ -5,11 +5,21 @@
 //! journals and checkpoints of any other epoch are dead bytes. Deliberately absent: replication,
 //! requests, and any knowledge of which shard runs where.
 
+/// The states from which a replay starts.
+pub mod checkpoint;
 /// The layout of a data directory, its lock and its `meta.properties`.
 pub mod directory;
 /// The write-ahead log of one slot of a data directory.
 pub mod journal;
 /// The log of one partition.
 pub mod log;
+/// The logs of one slot.
+pub mod store;
 /// The two copies of the record that names the current start epoch.
 pub mod superblock;
+
+pub use log::{
+    AppendMode, Appended, BatchRefused, FileRange, Log, LogAppendError, LogConfig, LogReadError,
+    LogState, ReadBytes, ReadPart, SequenceError, StorageFailed, Ticket, TimedOffset,
+};
+pub use store::{Store, StoreError, StoreOptions, StoreStats};

@@ -8,8 +8,9 @@
 //!  8  CRC-32C          u32, over everything behind it
 //! 12  covered          u32, the segment's bytes that the entries speak of
 //! 16  segment base     i64
-//! 24  entries          u32
-//! 28  each entry       relative offset u32, position u32, largest timestamp before i64
+//! 24  largest          i64, the largest timestamp of what is covered
+//! 32  entries          u32
+//! 36  each entry       relative offset u32, position u32, largest timestamp before i64
 //! ```
 
 use super::decode::{DecodeError, Decoder};
@@ -17,9 +18,10 @@ use crate::model::Offset;
 use crate::model::limits::INDEX_INTERVAL_BYTES;
 
 const MAGIC: &[u8; 8] = b"KLMINDX1";
-const ENTRY_BYTES: usize = 16;
+/// The bytes of an entry, in a file and in memory.
+pub const ENTRY_BYTES: usize = 16;
 /// The bytes of an index file before its entries.
-pub const HEADER_BYTES: usize = 28;
+const HEADER_BYTES: usize = 36;
 
 /// A batch that the index names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +40,17 @@ pub struct SparseIndex {
     from: u32,
     /// Where the last batch that was noted ends.
     covered: u32,
+    /// The largest timestamp below `covered`, `i64::MIN` for none.
+    largest: i64,
     entries: Vec<IndexEntry>,
 }
 
 impl SparseIndex {
-    /// An index without entries for a segment that already has `from` bytes.
-    pub fn starting_at(from: u32) -> SparseIndex {
-        SparseIndex { from, covered: from, entries: Vec::new() }
+    /// An index without entries for a segment that already has `from` bytes, whose largest
+    /// timestamp is `largest`.
+    pub fn starting_at(from: u32, largest: i64) -> SparseIndex {
+        let largest = if from == 0 { i64::MIN } else { largest };
+        SparseIndex { from, covered: from, largest, entries: Vec::new() }
     }
 
     /// Whether it speaks of the whole segment.
@@ -62,30 +68,39 @@ impl SparseIndex {
         self.covered
     }
 
-    /// The memory of its entries, in bytes.
-    pub fn memory(&self) -> usize {
-        self.entries.capacity() * ENTRY_BYTES
+    /// Batches that it names.
+    pub fn entry_count(&self) -> usize {
+        self.entries.len()
     }
 
-    /// Notes a batch at the end of what is covered.
-    ///
-    /// `timestamp_before` is the largest timestamp of the segment before this batch.
+    /// The largest file of a segment with that many bytes.
+    pub fn file_bytes_max(segment_bytes: u32) -> usize {
+        HEADER_BYTES + ENTRY_BYTES * (segment_bytes as usize / INDEX_INTERVAL_BYTES + 1)
+    }
+
+    /// Notes a batch at the end of what is covered; `true` if it got an entry.
     pub fn note(
         &mut self,
         segment_base: Offset,
         base_offset: Offset,
         bytes: u32,
-        timestamp_before: i64,
-    ) {
+        timestamp: i64,
+    ) -> bool {
         let position = self.covered;
+        let timestamp_before = self.largest;
+        self.largest = self.largest.max(timestamp);
         self.covered += bytes;
         let far = self
             .entries
             .last()
             .is_none_or(|last| position - last.position >= INDEX_INTERVAL_BYTES as u32);
         // A damaged segment may hold offsets that its name does not allow: those get no entry.
-        if far && let Ok(relative_offset) = u32::try_from(base_offset.0 - segment_base.0) {
-            self.entries.push(IndexEntry { relative_offset, position, timestamp_before });
+        match u32::try_from(base_offset.0 - segment_base.0) {
+            Ok(relative_offset) if far => {
+                self.entries.push(IndexEntry { relative_offset, position, timestamp_before });
+                true
+            }
+            _ => false,
         }
     }
 
@@ -97,8 +112,7 @@ impl SparseIndex {
         after.checked_sub(1).map(|index| self.entries[index].position)
     }
 
-    /// The last named position that is not above `position`, and above which no batch before it
-    /// reaches: a border between batches.
+    /// The last named batch that begins at or below `position`: a border between batches.
     pub fn border_below(&self, position: u32) -> Option<IndexEntry> {
         let after = self.entries.partition_point(|entry| entry.position <= position);
         after.checked_sub(1).map(|index| self.entries[index])
@@ -118,6 +132,7 @@ impl SparseIndex {
     /// Puts what an older index knows before what this one knows.
     pub fn prepend(&mut self, older: SparseIndex) {
         debug_assert!(older.covered >= self.from, "the older index reaches the newer one");
+        self.largest = self.largest.max(older.largest);
         let own = std::mem::take(&mut self.entries);
         let (from, border) = (older.from, self.from);
         self.entries = older.entries;
@@ -133,6 +148,7 @@ impl SparseIndex {
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.covered.to_le_bytes());
         out.extend_from_slice(&segment_base.0.to_le_bytes());
+        out.extend_from_slice(&self.largest.to_le_bytes());
         out.extend_from_slice(&(self.entries.len() as u32).to_le_bytes());
         for entry in &self.entries {
             out.extend_from_slice(&entry.relative_offset.to_le_bytes());
@@ -161,6 +177,7 @@ impl SparseIndex {
         if covered > segment_bytes || bytes.i64()? != segment_base.0 {
             return Err(DecodeError::Invalid("segment of an index"));
         }
+        let largest = bytes.i64()?;
         let count = bytes.count(ENTRY_BYTES)?;
         let mut entries = Vec::<IndexEntry>::with_capacity(count);
         for _ in 0..count {
@@ -180,7 +197,7 @@ impl SparseIndex {
         if !bytes.rest().is_empty() {
             return Err(DecodeError::Invalid("length of an index"));
         }
-        Ok(SparseIndex { from: 0, covered, entries })
+        Ok(SparseIndex { from: 0, covered, largest, entries })
     }
 }
 
@@ -193,10 +210,10 @@ mod tests {
 
     /// Ten batches of half an interval, ten offsets each, with timestamps 0, 10, 20 ...
     fn index(from: u32) -> SparseIndex {
-        let mut index = SparseIndex::starting_at(from * STEP);
+        let mut index = SparseIndex::starting_at(from * STEP, i64::from(from) * 10 - 10);
         for number in i64::from(from)..10 {
-            let before = if number == 0 { i64::MIN } else { (number - 1) * 10 };
-            index.note(BASE, Offset(BASE.0 + number * 10), STEP, before);
+            let named = index.note(BASE, Offset(BASE.0 + number * 10), STEP, number * 10);
+            assert_eq!(named, (number - i64::from(from)) % 2 == 0);
         }
         index
     }

@@ -119,19 +119,11 @@ impl Window {
         }
     }
 
-    /// Full chunks from the front that hold nothing at or behind `durable`.
-    pub fn cached(&self, durable: u32) -> usize {
-        self.chunks
-            .iter()
-            .take_while(|held| held.chunk.spare() == 0 && held.end() <= durable)
-            .count()
-    }
-
     /// Gives the front chunk back if the file has all of it; a chunk that was read since the
-    /// last call is spared once.
-    pub fn evict_front(&mut self, durable: u32) -> Eviction {
+    /// last call is spared once. A chunk that is not full goes only when nothing can follow.
+    pub fn evict_front(&mut self, durable: u32, sealed: bool) -> Eviction {
         match self.chunks.front() {
-            Some(held) if held.chunk.spare() == 0 && held.end() <= durable => {
+            Some(held) if (sealed || held.chunk.spare() == 0) && held.end() <= durable => {
                 if held.touched.replace(false) {
                     return Eviction::Spared;
                 }
@@ -232,17 +224,17 @@ mod tests {
     fn only_what_the_file_has_is_evicted() {
         let arena = Arena::new(4 * MIB).expect("memory is there");
         let mut window = window(&arena, 0, &[4096, 8192, 1]);
-        assert_eq!(
-            (window.cached(4095), window.cached(4096), window.cached(MIB as u32)),
-            (0, 1, 2)
-        );
-        assert_eq!(window.evict_front(4095), Eviction::Needed);
+        assert_eq!(window.evict_front(4095, false), Eviction::Needed);
         let lease = window.leases(0, 1);
-        assert_eq!(window.evict_front(4096), Eviction::Spared);
-        assert_eq!(window.evict_front(4096), Eviction::Done);
+        assert_eq!(window.evict_front(4096, false), Eviction::Spared);
+        assert_eq!(window.evict_front(4096, false), Eviction::Done);
         assert_eq!(window.start(), Some(4096));
         assert_eq!(&*lease[0], &[0]);
-        assert_eq!(window.evict_front(4096), Eviction::Needed);
+        assert_eq!(window.evict_front(4096, false), Eviction::Needed);
+        assert_eq!(window.evict_front(12_288, false), Eviction::Done);
+        assert_eq!(window.evict_front(12_289, false), Eviction::Needed);
+        assert_eq!(window.evict_front(12_289, true), Eviction::Done);
+        assert!(window.is_empty());
     }
 
     #[test]

@@ -1,0 +1,331 @@
+//! A checkpoint: the states of one slot's logs, from which a replay of its journal starts.
+//!
+//! One file each, `<epoch>-<slot>-<number>` in the directory `checkpoint`, written whole. The base
+//! of a start epoch has the states of all logs of the directory and the slot 65535. Little endian:
+//!
+//! ```text
+//!  0  magic       "KLMCHKP1"
+//!  8  CRC-32C     u32, over everything behind it
+//! 12  clean       u8, 1 = the slot was stopped cleanly at this point
+//! 13  epoch       u64
+//! 21  slot        u16
+//! 23  number      u64
+//! 31  sequence    u64, entries of the slot's journal up to this one are covered
+//! 39  deleted     count u32, then 20 bytes each: logs of the base that this slot has deleted
+//!     states      count u32, then each as in log/state.rs, with the sequence that it covers
+//! ```
+//!
+//! States are taken one after the other while appends go on, so each says for itself up to where
+//! it covers the journal: a replay skips entries of a log up to there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::directory::checkpoint_dir;
+use super::journal::Sequence;
+use super::log::LogState;
+use super::log::decode::{DecodeError, Decoder};
+use crate::model::units::GIB;
+use crate::model::{LogId, PartitionIndex, TopicId};
+use crate::runtime::Runtime;
+
+const MAGIC: &[u8; 8] = b"KLMCHKP1";
+/// The slot of the checkpoint that a start epoch begins with.
+pub const BASE_SLOT: u16 = u16::MAX;
+/// No checkpoint is larger: states of 200,000 partitions with a full tail each fit.
+const CHECKPOINT_BYTES_MAX: usize = GIB;
+/// A state is never shorter.
+const STATE_BYTES_MIN: usize = 80;
+
+/// Which checkpoint a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CheckpointName {
+    /// The start epoch.
+    pub epoch: u64,
+    /// The slot, or `BASE_SLOT`.
+    pub slot: u16,
+    /// Counts from 1 in each epoch and slot.
+    pub number: u64,
+}
+
+impl CheckpointName {
+    /// The base of a start epoch.
+    pub fn base(epoch: u64) -> CheckpointName {
+        CheckpointName { epoch, slot: BASE_SLOT, number: 1 }
+    }
+
+    /// Its file in a data directory.
+    pub fn path(&self, dir: &Path) -> PathBuf {
+        let CheckpointName { epoch, slot, number } = self;
+        checkpoint_dir(dir).join(format!("{epoch}-{slot}-{number}"))
+    }
+
+    fn parse(name: &str) -> Option<CheckpointName> {
+        let mut parts = name.split('-');
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        let (epoch, slot, count) = (number()?, number()?, number()?);
+        let name = CheckpointName { epoch, slot: u16::try_from(slot).ok()?, number: count };
+        parts.next().is_none().then_some(name)
+    }
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which one it is.
+    pub name: CheckpointName,
+    /// The slot was stopped cleanly: nothing in its journal is needed.
+    pub clean: bool,
+    /// Entries of the slot's journal up to this one are covered.
+    pub sequence: Sequence,
+    /// Logs of the base that the slot has deleted.
+    pub deleted: Vec<LogId>,
+    /// The slot's logs.
+    pub states: Vec<LogState>,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The disk refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
+    /// The file is not what was written.
+    #[error("{path} is damaged: {error}; restore it from a copy")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+/// Gathers the bytes of a checkpoint.
+pub struct CheckpointWriter {
+    name: CheckpointName,
+    bytes: Vec<u8>,
+    count_at: usize,
+    count: u32,
+}
+
+impl CheckpointWriter {
+    /// Begins a checkpoint.
+    pub fn new(
+        name: CheckpointName,
+        clean: bool,
+        sequence: Sequence,
+        deleted: &[LogId],
+    ) -> CheckpointWriter {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.push(u8::from(clean));
+        bytes.extend_from_slice(&name.epoch.to_le_bytes());
+        bytes.extend_from_slice(&name.slot.to_le_bytes());
+        bytes.extend_from_slice(&name.number.to_le_bytes());
+        bytes.extend_from_slice(&sequence.0.to_le_bytes());
+        bytes.extend_from_slice(&(deleted.len() as u32).to_le_bytes());
+        for log in deleted {
+            bytes.extend_from_slice(&log.topic.0);
+            bytes.extend_from_slice(&log.partition.0.to_le_bytes());
+        }
+        let count_at = bytes.len();
+        bytes.extend_from_slice(&[0; 4]);
+        CheckpointWriter { name, bytes, count_at, count: 0 }
+    }
+
+    /// Adds the state of one log, which `encode` writes.
+    pub fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        encode(&mut self.bytes);
+        self.count += 1;
+    }
+
+    /// The file's bytes.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.bytes[self.count_at..self.count_at + 4].copy_from_slice(&self.count.to_le_bytes());
+        let crc = crc32c::crc32c(&self.bytes[12..]);
+        self.bytes[8..12].copy_from_slice(&crc.to_le_bytes());
+        self.bytes
+    }
+
+    /// Writes the file, durably.
+    pub async fn write(self, runtime: &Runtime, dir: &Path) -> io::Result<()> {
+        let path = self.name.path(dir);
+        runtime.disk().write_whole(&path, &self.finish()).await
+    }
+}
+
+impl Checkpoint {
+    /// Reads a file's bytes.
+    pub fn decode(file: &[u8]) -> Result<Checkpoint, DecodeError> {
+        let mut bytes = Decoder::new(file);
+        if bytes.bytes(8)? != MAGIC {
+            return Err(DecodeError::Invalid("magic number"));
+        }
+        if bytes.u32()? != crc32c::crc32c(bytes.rest()) {
+            return Err(DecodeError::Invalid("checksum"));
+        }
+        let clean = match bytes.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(DecodeError::Invalid("clean flag")),
+        };
+        let name = CheckpointName { epoch: bytes.u64()?, slot: bytes.u16()?, number: bytes.u64()? };
+        let sequence = Sequence(bytes.u64()?);
+        let deleted_count = bytes.count(20)?;
+        let mut deleted = Vec::with_capacity(deleted_count);
+        for _ in 0..deleted_count {
+            let topic = TopicId(bytes.id()?);
+            deleted.push(LogId { topic, partition: PartitionIndex(bytes.i32()?) });
+        }
+        let count = bytes.count(STATE_BYTES_MIN)?;
+        let mut states = Vec::with_capacity(count);
+        for _ in 0..count {
+            states.push(LogState::decode(&mut bytes)?);
+        }
+        if !bytes.rest().is_empty() {
+            return Err(DecodeError::Invalid("length of a checkpoint"));
+        }
+        Ok(Checkpoint { name, clean, sequence, deleted, states })
+    }
+}
+
+/// The checkpoints in a data directory, ordered by epoch, slot and number.
+pub async fn list(runtime: &Runtime, dir: &Path) -> io::Result<Vec<CheckpointName>> {
+    let entries = match runtime.disk().list_dir(&checkpoint_dir(dir)).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let mut names: Vec<_> =
+        entries.iter().filter_map(|entry| CheckpointName::parse(&entry.name)).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Reads a checkpoint.
+pub async fn read(
+    runtime: &Runtime,
+    dir: &Path,
+    name: CheckpointName,
+) -> Result<Checkpoint, CheckpointError> {
+    let path = name.path(dir);
+    let bytes = match runtime.disk().read_whole(&path, CHECKPOINT_BYTES_MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(CheckpointError::Io { path, error }),
+    };
+    match Checkpoint::decode(&bytes) {
+        Ok(checkpoint) if checkpoint.name == name => Ok(checkpoint),
+        Ok(_) => {
+            let error = DecodeError::Invalid("name inside a checkpoint");
+            Err(CheckpointError::Damaged { path, error })
+        }
+        Err(error) => Err(CheckpointError::Damaged { path, error }),
+    }
+}
+
+/// Writes a checkpoint of given states, durably: the base of a start epoch.
+pub async fn write(
+    runtime: &Runtime,
+    dir: &Path,
+    name: CheckpointName,
+    clean: bool,
+    states: &[LogState],
+) -> io::Result<()> {
+    let mut writer = CheckpointWriter::new(name, clean, Sequence::NONE, &[]);
+    for state in states {
+        writer.add(|out| state.encode(out));
+    }
+    writer.write(runtime, dir).await
+}
+
+/// The states of an epoch's logs: those of the base, less what the slots have deleted, replaced
+/// by what the slots say of them.
+pub fn merge(base: Vec<LogState>, slots: Vec<Checkpoint>) -> Vec<LogState> {
+    let mut states: FxHashMap<LogId, LogState> =
+        base.into_iter().map(|state| (state.id, state)).collect();
+    let mut deleted = FxHashSet::default();
+    for slot in slots {
+        deleted.extend(slot.deleted);
+        for state in slot.states {
+            let newer =
+                states.get(&state.id).is_none_or(|known| known.owner_epoch <= state.owner_epoch);
+            if newer {
+                states.insert(state.id, state);
+            }
+        }
+    }
+    let mut merged: Vec<_> =
+        states.into_values().filter(|state| !deleted.contains(&state.id)).collect();
+    merged.sort_unstable_by_key(|state| state.id);
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Offset, OwnerEpoch};
+
+    fn state(partition: i32, start: i64) -> LogState {
+        let id = LogId { topic: TopicId([3; 16]), partition: PartitionIndex(partition) };
+        let mut state = LogState::new(id, OwnerEpoch(1), "orders");
+        state.start = Offset(start);
+        state.end = Offset(start);
+        state
+    }
+
+    fn checkpoint(slot: u16, states: &[LogState], deleted: &[LogId]) -> Vec<u8> {
+        let name = CheckpointName { epoch: 7, slot, number: 3 };
+        let mut writer = CheckpointWriter::new(name, true, Sequence(99), deleted);
+        for state in states {
+            writer.add(|out| state.encode(out));
+        }
+        writer.finish()
+    }
+
+    #[test]
+    fn round_trip_truncation_and_damage() {
+        let (states, deleted) = ([state(0, 5), state(1, 6)], [state(2, 0).id]);
+        let bytes = checkpoint(4, &states, &deleted);
+        let read = Checkpoint::decode(&bytes).expect("whole");
+        assert_eq!((read.name.epoch, read.name.slot, read.name.number), (7, 4, 3));
+        assert_eq!((read.clean, read.sequence), (true, Sequence(99)));
+        assert_eq!((&read.states[..], &read.deleted[..]), (&states[..], &deleted[..]));
+        for cut in 0..bytes.len() {
+            assert!(Checkpoint::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            let mut damaged = bytes.clone();
+            damaged[cut] ^= 1;
+            assert!(Checkpoint::decode(&damaged).is_err(), "damaged at {cut}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        let name = CheckpointName { epoch: 12, slot: 3, number: 456 };
+        let path = name.path(Path::new("data"));
+        assert_eq!(path, Path::new("data/checkpoint/12-3-456"));
+        let text = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        assert_eq!(CheckpointName::parse(text), Some(name));
+        for wrong in ["", "1-2", "1-2-3-4", "1-2-x", "1-70000-3", "1-2-3.tmp"] {
+            assert_eq!(CheckpointName::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn slots_go_over_the_base() {
+        let decode = |bytes: Vec<u8>| Checkpoint::decode(&bytes).expect("whole");
+        let slots = vec![
+            decode(checkpoint(0, &[state(1, 10)], &[state(2, 0).id])),
+            decode(checkpoint(1, &[state(3, 30)], &[])),
+        ];
+        let merged = merge(vec![state(0, 0), state(1, 1), state(2, 2)], slots);
+        assert_eq!(merged, [state(0, 0), state(1, 10), state(3, 30)]);
+    }
+}

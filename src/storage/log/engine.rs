@@ -1,0 +1,292 @@
+//! What all logs of one store share: the journal, memory, open files, and who waits for what.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use super::failure::StorageFailed;
+use super::index::ENTRY_BYTES;
+use super::open_segments::OpenSegments;
+use super::partition_log::LogShared;
+use super::window::Eviction;
+use crate::model::units::MIB;
+use crate::model::{LogId, Offset};
+use crate::runtime::sync::{Event, Listener, Semaphore, timeout};
+use crate::runtime::{Lane, Monotonic, Runtime};
+use crate::storage::directory::{index_path, segment_path};
+use crate::storage::journal::{Journal, Sequence};
+
+/// Reads of segments that are in flight at once; hot work must not wait behind them.
+const COLD_READS_IN_FLIGHT_MAX: usize = 4;
+
+/// Appends stop here; rolls, epochs, creations and deletions go on.
+const JOURNAL_SHARE_FOR_APPENDS: f64 = 0.9;
+/// How often producers that wait for memory look whether there is some.
+const RELIEF_LOOKED_FOR_EVERY: Duration = Duration::from_millis(10);
+/// The memory of all indexes of a store is bounded: beyond this they are read or built again.
+const INDEX_ENTRIES_MAX: usize = 8 * MIB / ENTRY_BYTES;
+
+/// An end of a log that becomes readable when the journal has reached a sequence.
+struct Waiting {
+    sequence: Sequence,
+    log: Weak<LogShared>,
+    end: Offset,
+}
+
+/// Shared by the logs of one store; lives on one shard.
+pub struct Engine {
+    /// The shard's machine.
+    pub runtime: Runtime,
+    /// The slot's journal.
+    pub journal: Journal,
+    /// The data directory.
+    pub dir: PathBuf,
+    /// Segment files.
+    pub files: OpenSegments,
+    /// Fires when the write-behind has something to do at once.
+    pub wanted: Event,
+    /// Memory is short: the write-behind is to give back all that it can.
+    pub short_of_memory: Cell<bool>,
+    /// Fires when chunks have become caches or are free.
+    pub relieved: Event,
+    /// Bytes appended since the last checkpoint began.
+    pub appended: Cell<u64>,
+    /// Permits of cold reads.
+    pub cold_reads: Semaphore,
+    /// Removals of files that are under way.
+    pub removals: Cell<usize>,
+    /// Fires when one has ended.
+    pub removed: Event,
+    /// When what was only accepted must be made durable.
+    pub flush_at: Cell<Option<Monotonic>>,
+    /// Fires when `flush_at` is set.
+    pub flush_armed: Event,
+    /// Logs that hold chunks, each once.
+    pub awake: RefCell<Vec<Weak<LogShared>>>,
+    /// Fires when a log joins them.
+    pub awoken: Event,
+    /// Indexes that have entries, oldest first.
+    indexes: RefCell<VecDeque<(Weak<LogShared>, Offset)>>,
+    /// Entries of all indexes.
+    index_entries: Cell<usize>,
+    failed: RefCell<Option<StorageFailed>>,
+    durable: RefCell<VecDeque<Waiting>>,
+    accepted: RefCell<VecDeque<Waiting>>,
+    caches: RefCell<VecDeque<(Weak<LogShared>, Offset)>>,
+}
+
+impl Engine {
+    /// Shares `journal` and the runtime's memory.
+    pub fn new(runtime: Runtime, journal: Journal, dir: PathBuf) -> Engine {
+        Engine {
+            runtime,
+            journal,
+            dir,
+            files: OpenSegments::default(),
+            wanted: Event::new(),
+            short_of_memory: Cell::new(false),
+            relieved: Event::new(),
+            appended: Cell::new(0),
+            cold_reads: Semaphore::new(COLD_READS_IN_FLIGHT_MAX),
+            removals: Cell::new(0),
+            removed: Event::new(),
+            flush_at: Cell::new(None),
+            flush_armed: Event::new(),
+            awake: RefCell::default(),
+            awoken: Event::new(),
+            indexes: RefCell::default(),
+            index_entries: Cell::new(0),
+            failed: RefCell::default(),
+            durable: RefCell::default(),
+            accepted: RefCell::default(),
+            caches: RefCell::default(),
+        }
+    }
+
+    /// Why the directory has failed, if it has.
+    pub fn failure(&self) -> Option<StorageFailed> {
+        if let Some(failed) = &*self.failed.borrow() {
+            return Some(failed.clone());
+        }
+        self.journal.poisoned().map(StorageFailed::from)
+    }
+
+    /// Fails the directory after an error of a write or a sync; nothing is retried.
+    pub fn fail(&self, doing: &str, error: &std::io::Error) {
+        let reason = format!("{doing}: {error}");
+        self.journal.poison(&reason);
+        self.failed.borrow_mut().get_or_insert(StorageFailed(reason.into()));
+        self.relieved.notify_all();
+        self.wanted.notify_all();
+        self.awoken.notify_all();
+        self.flush_armed.notify_all();
+    }
+
+    /// Makes `end` readable when the journal has reached `sequence`.
+    pub fn readable_at(
+        &self,
+        log: &Rc<LogShared>,
+        end: Offset,
+        sequence: Sequence,
+        is_durable: bool,
+    ) {
+        let queue = if is_durable { &self.durable } else { &self.accepted };
+        queue.borrow_mut().push_back(Waiting { sequence, log: Rc::downgrade(log), end });
+    }
+
+    /// Moves the readable ends that the journal's progress allows.
+    pub fn settle(&self) {
+        let durable = self.journal.durable_through();
+        let accepted = self.journal.accepted_through().max(durable);
+        for (queue, through) in [(&self.durable, durable), (&self.accepted, accepted)] {
+            loop {
+                let mut queue = queue.borrow_mut();
+                let Some(front) = queue.pop_front_if(|front| front.sequence <= through) else {
+                    break;
+                };
+                drop(queue);
+                if let Some(log) = front.log.upgrade() {
+                    log.set_readable(front.end);
+                }
+            }
+        }
+    }
+
+    /// Demands a durable commit no later than `within` from now.
+    pub fn flush_within(&self, within: Duration) {
+        let at = self.runtime.now() + within;
+        if self.flush_at.get().is_none_or(|before| before > at) {
+            self.flush_at.set(Some(at));
+            self.flush_armed.notify_all();
+        }
+    }
+
+    /// Notes that a log holds chunks.
+    pub fn awaken(&self, log: &Rc<LogShared>) {
+        self.awake.borrow_mut().push(Rc::downgrade(log));
+        self.awoken.notify_all();
+    }
+
+    /// Notes that a segment has chunks that are only a cache.
+    pub fn cached(&self, log: &Rc<LogShared>, base: Offset) {
+        self.caches.borrow_mut().push_back((Rc::downgrade(log), base));
+        self.relieved.notify_all();
+    }
+
+    /// Evicts caches, longest unused first, until `fits`; `false` if there are not enough.
+    pub fn evict_until(&self, mut fits: impl FnMut() -> bool) -> bool {
+        let mut spared = 0;
+        loop {
+            if fits() {
+                return true;
+            }
+            let Some((weak, base)) = self.caches.borrow_mut().pop_front() else {
+                return false;
+            };
+            let Some(log) = weak.upgrade() else { continue };
+            match log.evict(base) {
+                Eviction::Needed => {}
+                Eviction::Done => self.caches.borrow_mut().push_front((weak, base)),
+                Eviction::Spared => {
+                    self.caches.borrow_mut().push_back((weak, base));
+                    spared += 1;
+                    if spared > 2 * self.caches.borrow().len() {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes that an index got an entry; the oldest others go when there are too many.
+    pub fn index_grew(&self, log: &Rc<LogShared>, base: Offset, entries_now: usize) {
+        if entries_now == 1 {
+            self.indexes.borrow_mut().push_back((Rc::downgrade(log), base));
+        }
+        self.index_entries.set(self.index_entries.get() + 1);
+        self.trim_indexes();
+    }
+
+    /// Notes that an index was loaded.
+    pub fn index_loaded(&self, log: &Rc<LogShared>, base: Offset, entries: usize) {
+        self.indexes.borrow_mut().push_back((Rc::downgrade(log), base));
+        self.index_entries.set(self.index_entries.get() + entries);
+        self.trim_indexes();
+    }
+
+    fn trim_indexes(&self) {
+        let mut turns = self.indexes.borrow().len();
+        while self.index_entries.get() > INDEX_ENTRIES_MAX && turns > 0 {
+            turns -= 1;
+            let Some((weak, base)) = self.indexes.borrow_mut().pop_front() else { return };
+            let Some(log) = weak.upgrade() else { continue };
+            match log.drop_index(base) {
+                Some(entries) => {
+                    self.index_entries.set(self.index_entries.get().saturating_sub(entries));
+                }
+                None => self.indexes.borrow_mut().push_back((weak, base)),
+            }
+        }
+    }
+
+    /// Removes files of segments in the background.
+    pub fn remove_segments(self: &Rc<Self>, id: LogId, bases: Vec<Offset>) {
+        self.removals.set(self.removals.get() + 1);
+        let engine = self.clone();
+        self.runtime.spawn(Lane::Background, async move {
+            for base in bases {
+                engine.files.close(id, Some(base));
+                for path in [segment_path(&engine.dir, id, base), index_path(&engine.dir, id, base)]
+                {
+                    engine.report_removal(engine.runtime.disk().remove_file(&path).await, &path);
+                }
+            }
+            engine.removal_ended();
+        });
+    }
+
+    /// Says what could not be removed; what was not there needs no word.
+    pub fn report_removal(&self, result: std::io::Result<()>, path: &Path) {
+        if let Err(error) = result
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "a deleted file could not be removed: remove it by hand");
+        }
+    }
+
+    /// Notes that a removal is over.
+    pub fn removal_ended(&self) {
+        self.removals.set(self.removals.get() - 1);
+        self.removed.notify_all();
+    }
+
+    /// Waits until no removal is under way.
+    pub async fn wait_removals(&self) {
+        loop {
+            let removed = self.removed.listen();
+            if self.removals.get() == 0 {
+                return;
+            }
+            removed.await;
+        }
+    }
+
+    /// Whether the journal takes so many bytes now; a part of it is kept for changes that cannot
+    /// wait, so that a checkpoint is never held up by a full journal.
+    pub fn journal_takes(&self, bytes: usize) -> bool {
+        self.journal.pressure() < JOURNAL_SHARE_FOR_APPENDS && self.journal.has_room(bytes)
+    }
+
+    /// Waits for relief, or long enough to look again: leases that are given back tell nobody.
+    pub async fn wait_relief(&self, relieved: Listener) {
+        timeout(&self.runtime, RELIEF_LOOKED_FOR_EVERY, relieved).await;
+    }
+
+    /// Tells the write-behind that producers wait for memory.
+    pub fn want_memory(&self) {
+        self.short_of_memory.set(true);
+        self.wanted.notify_all();
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a log refuses an append or a read, one error for each operation.
+
+use std::io;
+use std::rc::Rc;
+
+use super::producers::SequenceError;
+use crate::model::{ErrorCode, Offset};
+use crate::record::BatchError;
+use crate::storage::journal::Poisoned;
+
+/// The log directory has failed: nothing more is written to it until the broker is restarted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log directory has failed: {0}; check the disk, then restart the broker")]
+pub struct StorageFailed(pub Rc<str>);
+
+impl From<Poisoned> for StorageFailed {
+    fn from(poisoned: Poisoned) -> StorageFailed {
+        StorageFailed(poisoned.to_string().into())
+    }
+}
+
+/// A batch that cannot be appended as it is; its sender is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BatchRefused {
+    /// The header is not one.
+    #[error(transparent)]
+    Header(#[from] BatchError),
+    /// The bytes are not exactly one batch.
+    #[error("{found} bytes were given for a batch of {declared}")]
+    Length {
+        /// What the header says.
+        declared: usize,
+        /// What there is.
+        found: usize,
+    },
+    /// It does not fit `segment.bytes`.
+    #[error("the batch of {bytes} bytes is larger than segment.bytes, {segment_bytes}")]
+    LargerThanSegment {
+        /// The batch.
+        bytes: usize,
+        /// The topic's limit.
+        segment_bytes: u32,
+    },
+}
+
+impl BatchRefused {
+    /// Kafka's code for it.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            BatchRefused::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            BatchRefused::Header(_) | BatchRefused::Length { .. } => ErrorCode::CorruptMessage,
+        }
+    }
+}
+
+impl SequenceError {
+    /// Kafka's code for it.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            SequenceError::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            SequenceError::StaleEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        }
+    }
+}
+
+/// Why nothing was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogAppendError {
+    /// The directory has failed.
+    #[error(transparent)]
+    Storage(#[from] StorageFailed),
+    /// The producer's sequence or epoch is wrong.
+    #[error(transparent)]
+    Producer(#[from] SequenceError),
+    /// The batch is wrong.
+    #[error(transparent)]
+    Batch(#[from] BatchRefused),
+    /// The partition is gone.
+    #[error("the partition has been deleted")]
+    Deleted,
+    /// A new segment was due and there was no memory for it; prepare again.
+    #[error("no memory is free for a new segment; try again")]
+    NoMemory,
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogReadError {
+    /// The log does not have that offset.
+    #[error("the offset is outside {start}..={end}")]
+    OutOfRange {
+        /// The first offset.
+        start: Offset,
+        /// The offset that the next record gets.
+        end: Offset,
+    },
+    /// The partition is gone.
+    #[error("the partition has been deleted")]
+    Deleted,
+    /// The disk refused.
+    #[error("a segment cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// The segment does not hold what was written to it.
+    #[error(transparent)]
+    Corrupt(#[from] SegmentDamaged),
+}
+
+/// A segment does not hold what was written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("segment {base} is damaged at byte {position}: restore it from another copy")]
+pub struct SegmentDamaged {
+    /// Its base offset.
+    pub base: Offset,
+    /// Where a batch should begin.
+    pub position: u32,
+}

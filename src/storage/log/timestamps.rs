@@ -1,0 +1,201 @@
+//! Finding an offset by time, as ListOffsets asks for it (Kafka's `fetchOffsetByTimestamp`).
+//!
+//! Segments are passed over by their largest timestamp, and the sparse index says where in a
+//! segment to begin. Records of the batch that is found are opened within caps: what a producer
+//! declared about a compressed batch was never checked.
+
+use std::rc::Rc;
+
+use super::failure::{LogReadError, SegmentDamaged};
+use super::partition_log::{Log, LogShared};
+use crate::model::limits::COLD_READ_BYTES_MAX;
+use crate::model::units::MIB;
+use crate::model::{LeaderEpoch, Offset};
+use crate::record::{BATCH_HEADER_BYTES, BatchHeader, BatchView, DecompressionCaps};
+
+/// A record that a timestamp led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOffset {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its timestamp.
+    pub timestamp: i64,
+    /// The term in which it was written.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// How far one batch is opened to find a record in it.
+const CAPS: DecompressionCaps = DecompressionCaps { size_bytes_max: 64 * MIB, ratio_max: 1000 };
+
+/// What of a batch is looked for.
+#[derive(Clone, Copy)]
+enum Sought {
+    /// The first record with at least this timestamp.
+    AtLeast(i64),
+    /// The first record with exactly this timestamp.
+    Exactly(i64),
+}
+
+impl Sought {
+    fn is_met(self, timestamp: i64) -> bool {
+        match self {
+            Sought::AtLeast(least) => timestamp >= least,
+            Sought::Exactly(exact) => timestamp == exact,
+        }
+    }
+}
+
+impl Log {
+    /// The first record below `limit` whose timestamp is at least `timestamp`.
+    pub async fn offset_for_timestamp(
+        &self,
+        timestamp: i64,
+        limit: Offset,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        let mut after = Offset(-1);
+        loop {
+            let Some((base, largest)) = self.0.next_segment(after)? else { return Ok(None) };
+            after = base;
+            if largest < timestamp {
+                continue;
+            }
+            let position = self.0.position_of_timestamp(base, timestamp).await?;
+            let found = self.0.seek(base, position, Sought::AtLeast(timestamp)).await?;
+            if let Some(found) = found {
+                return Ok((found.offset < limit).then_some(found));
+            }
+        }
+    }
+
+    /// The first record with the log's largest timestamp, if it is below `limit` (KIP-734).
+    pub async fn max_timestamp(&self, limit: Offset) -> Result<Option<TimedOffset>, LogReadError> {
+        let (base, from, largest) = {
+            let core = self.0.core();
+            let newest = core.segments.iter().filter(|segment| segment.state.bytes > 0);
+            // The first of equals, so that the answer is the earliest record.
+            let newest = newest.rev().max_by_key(|segment| segment.state.max_timestamp);
+            let Some(segment) = newest else { return Ok(None) };
+            let state = segment.state;
+            (state.base, state.max_timestamp_base, state.max_timestamp)
+        };
+        if largest < 0 {
+            return Ok(None);
+        }
+        let position = self.0.position_of_batch(base, from).await?;
+        let found = self.0.seek(base, position, Sought::Exactly(largest)).await?;
+        Ok(found.filter(|found| found.offset < limit))
+    }
+}
+
+impl LogShared {
+    /// The first segment with bytes whose base is above `after`, and its largest timestamp.
+    fn next_segment(&self, after: Offset) -> Result<Option<(Offset, i64)>, LogReadError> {
+        let core = self.core();
+        core.check_range(core.start)?;
+        let mut segments = core.segments.iter();
+        let next = segments.find(|segment| segment.state.base > after && segment.state.bytes > 0);
+        Ok(next.map(|segment| (segment.state.base, segment.state.max_timestamp)))
+    }
+
+    async fn position_of_timestamp(
+        self: &Rc<Self>,
+        base: Offset,
+        timestamp: i64,
+    ) -> Result<u32, LogReadError> {
+        self.complete_index(base).await?;
+        let core = self.core();
+        let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+        Ok(core.segments[index].index.position_of_timestamp(timestamp).unwrap_or(0))
+    }
+
+    async fn position_of_batch(
+        self: &Rc<Self>,
+        base: Offset,
+        offset: Offset,
+    ) -> Result<u32, LogReadError> {
+        self.complete_index(base).await?;
+        let core = self.core();
+        let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+        Ok(core.segments[index].index.position_of(base, offset).unwrap_or(0))
+    }
+
+    async fn complete_index(self: &Rc<Self>, base: Offset) -> Result<(), LogReadError> {
+        let is_complete = {
+            let core = self.core();
+            let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+            core.segments[index].index.is_complete()
+        };
+        if is_complete { Ok(()) } else { self.load_index(base).await }
+    }
+
+    /// The first record from the batch at `position` on that meets what is sought.
+    async fn seek(
+        self: &Rc<Self>,
+        base: Offset,
+        mut position: u32,
+        sought: Sought,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        let mut bytes = COLD_READ_BYTES_MAX;
+        loop {
+            let (end, start) = {
+                let core = self.core();
+                let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+                (core.segments[index].state.bytes, core.start)
+            };
+            if position >= end {
+                return Ok(None);
+            }
+            let damaged = SegmentDamaged { base, position };
+            let region = self.region(base, position, bytes).await?;
+            let mut head = [0; BATCH_HEADER_BYTES];
+            while position + BATCH_HEADER_BYTES as u32 <= region.end() {
+                region.copy_out(position, &mut head);
+                let header = BatchHeader::parse(&head).map_err(|_| damaged)?;
+                if header.size_bytes > (end - position) as usize {
+                    return Err(damaged.into());
+                }
+                let batch_end = position + header.size_bytes as u32;
+                if sought.may_be_in(&header) && header.last_offset() >= start {
+                    if batch_end > region.end() {
+                        bytes = header.size_bytes;
+                        break;
+                    }
+                    let mut batch = vec![0; header.size_bytes];
+                    region.copy_out(position, &mut batch);
+                    if let Some(found) = first_met(&batch, sought, start) {
+                        return Ok(Some(found));
+                    }
+                }
+                position = batch_end;
+                bytes = COLD_READ_BYTES_MAX;
+            }
+            if end - position.min(end) < BATCH_HEADER_BYTES as u32 && position < end {
+                return Err(damaged.into());
+            }
+        }
+    }
+}
+
+impl Sought {
+    fn may_be_in(self, header: &BatchHeader) -> bool {
+        match self {
+            Sought::AtLeast(timestamp) | Sought::Exactly(timestamp) => {
+                header.max_timestamp >= timestamp
+            }
+        }
+    }
+}
+
+/// The first record of a batch that meets what is sought; `None` also for one that cannot be
+/// opened, because its producer lied about it.
+fn first_met(batch: &[u8], sought: Sought, start: Offset) -> Option<TimedOffset> {
+    let view = BatchView::parse(batch).ok()?;
+    let opened = view.open(CAPS).ok()?;
+    let mut records = view.records(&opened).map_while(Result::ok);
+    let found = records.find(|record| record.offset >= start && sought.is_met(record.timestamp))?;
+    Some(TimedOffset {
+        offset: found.offset,
+        timestamp: found.timestamp,
+        leader_epoch: view.leader_epoch,
+    })
+}

@@ -1,0 +1,346 @@
+//! The store of one slot: its journal, its logs, and the tasks that write segments behind them.
+//!
+//! A shard has one store for each data directory. Deliberately absent: which shard that is, the
+//! lock and the superblock of the directory (recovery's), and topics' metadata.
+
+mod plan;
+mod write_behind;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::directory::{checkpoint_dir, partition_dir, topics_dir};
+use super::journal::{EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence};
+use super::log::directories;
+use super::log::engine::Engine;
+use super::log::partition_log::LogShared;
+use super::log::{Log, LogConfig, LogState, StorageFailed};
+use crate::model::units::MIB;
+use crate::model::{LogId, OwnerEpoch};
+use crate::runtime::sync::{Event, Gate, Semaphore, select2, timeout};
+use crate::runtime::{Lane, Monotonic, Runtime};
+use write_behind::Pass;
+
+/// The owner epoch of a log that has never moved.
+const FIRST_OWNER: OwnerEpoch = OwnerEpoch(1);
+/// The least memory for chunks with which a store opens: what is not checkpointed is in chunks.
+const ARENA_BYTES_MIN: usize = MIB;
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The data directory.
+    pub dir: PathBuf,
+    /// The slot's journal.
+    pub journal: JournalOptions,
+    /// How long a log is idle before its end is written, its file cut and its memory given back.
+    pub idle_after: Duration,
+}
+
+impl StoreOptions {
+    /// A store over a journal, with the usual times.
+    pub fn new(dir: &Path, journal: JournalOptions) -> StoreOptions {
+        StoreOptions { dir: dir.to_owned(), journal, idle_after: Duration::from_secs(30) }
+    }
+}
+
+/// Why a store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The journal does not.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// A directory cannot be made.
+    #[error("{path}: {error}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the disk said.
+        error: io::Error,
+    },
+    /// There is too little memory.
+    #[error(
+        "{bytes} bytes are too little memory for a shard's log, {ARENA_BYTES_MIN} are the least: raise memory.bytes"
+    )]
+    Memory {
+        /// What there is.
+        bytes: usize,
+    },
+}
+
+/// Figures of a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Logs.
+    pub logs: usize,
+    /// Segment files that are open.
+    pub open_segments: usize,
+    /// Checkpoints written since the start.
+    pub checkpoints: u64,
+    /// Bytes of chunks in use.
+    pub memory_bytes: usize,
+    /// The journal's figures.
+    pub journal: JournalStats,
+}
+
+/// The logs of one slot; clones are the same store.
+#[derive(Clone)]
+pub struct Store(Rc<StoreCore>);
+
+struct StoreCore {
+    engine: Rc<Engine>,
+    logs: RefCell<FxHashMap<LogId, Log>>,
+    epoch: u64,
+    slot: u16,
+    checkpoint_number: Cell<u64>,
+    /// The first sequence that no checkpoint covers.
+    next_uncovered: Cell<Sequence>,
+    /// When memory was last sought by cutting logs.
+    short_pass_at: Cell<Monotonic>,
+    /// Logs of the epoch's base that are deleted: checkpoints say so.
+    deleted_of_base: RefCell<Vec<LogId>>,
+    base: RefCell<rustc_hash::FxHashSet<LogId>>,
+    /// One pass of the write-behind, or one deletion, at a time.
+    pass: Semaphore,
+    closing: Cell<bool>,
+    closed: Event,
+    tasks: Gate,
+}
+
+impl Store {
+    /// Opens a slot with the logs that recovery gives it; their files are exact.
+    pub async fn open(
+        runtime: &Runtime,
+        options: StoreOptions,
+        states: Vec<LogState>,
+    ) -> Result<Store, StoreError> {
+        let memory = runtime.arena().bytes_max();
+        if memory < ARENA_BYTES_MIN {
+            return Err(StoreError::Memory { bytes: memory });
+        }
+        for path in [topics_dir(&options.dir), checkpoint_dir(&options.dir)] {
+            let made = runtime.disk().create_dir_all(&path).await;
+            made.map_err(|error| StoreError::Directory { path, error })?;
+        }
+        let synced = runtime.disk().sync_dir(&options.dir).await;
+        synced.map_err(|error| StoreError::Directory { path: options.dir.clone(), error })?;
+        let (epoch, slot) = (options.journal.identity.epoch, options.journal.identity.slot);
+        let journal = Journal::open(runtime, options.journal).await?;
+        let engine = Rc::new(Engine::new(runtime.clone(), journal, options.dir));
+        let base = states.iter().map(|state| state.id).collect();
+        let logs = states.into_iter().map(|state| {
+            let log = LogShared::open(engine.clone(), state, LogConfig::default());
+            (log.id, Log(log))
+        });
+        let core = Rc::new(StoreCore {
+            logs: RefCell::new(logs.collect()),
+            epoch,
+            slot,
+            checkpoint_number: Cell::new(0),
+            next_uncovered: Cell::new(engine.journal.next_sequence()),
+            short_pass_at: Cell::new(Monotonic::default()),
+            deleted_of_base: RefCell::default(),
+            base: RefCell::new(base),
+            pass: Semaphore::new(1),
+            closing: Cell::new(false),
+            closed: Event::new(),
+            tasks: Gate::new(),
+            engine,
+        });
+        core.spawn(Lane::Hot, StoreCore::settle_as_the_journal_moves);
+        core.spawn(Lane::Background, StoreCore::write_behind_when_due);
+        core.spawn(Lane::Background, StoreCore::flush_when_due);
+        let idle_after = options.idle_after;
+        core.spawn(Lane::Background, move |core| core.retire_the_idle(idle_after));
+        Ok(Store(core))
+    }
+
+    /// The log with that id.
+    pub fn log(&self, id: &LogId) -> Option<Log> {
+        self.0.logs.borrow().get(id).cloned()
+    }
+
+    /// All logs, ordered.
+    pub fn log_ids(&self) -> Vec<LogId> {
+        let mut ids: Vec<LogId> = self.0.logs.borrow().keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Makes a log, or gives the one that is there. Its topic's name only labels a link.
+    pub fn create(&self, id: LogId, topic: &str, config: LogConfig) -> Log {
+        if let Some(log) = self.log(&id) {
+            log.set_config(config);
+            return log;
+        }
+        let state = LogState::new(id, FIRST_OWNER, topic);
+        let shared = LogShared::open(self.0.engine.clone(), state, config);
+        shared.log_change(&mut shared.core_mut(), EntryKind::Create, topic.as_bytes(), &[]);
+        let log = Log(shared);
+        self.0.logs.borrow_mut().insert(id, log.clone());
+        log
+    }
+
+    /// Deletes a log: at once for everybody who has it, and durably with all of its files when
+    /// this returns.
+    pub async fn delete(&self, id: LogId) -> Result<(), StorageFailed> {
+        let Some(Log(log)) = self.0.logs.borrow_mut().remove(&id) else { return Ok(()) };
+        log.delete();
+        let engine = &self.0.engine;
+        let _turn = self.0.pass.acquire(1).await;
+        log.log_change(&mut log.core_mut(), EntryKind::Delete, &[], &[]);
+        let deleted = log.core().covered;
+        if self.0.base.borrow_mut().remove(&id) {
+            self.0.deleted_of_base.borrow_mut().push(id);
+        }
+        engine.journal.wait_durable(deleted).await?;
+        engine.files.close(id, None);
+        let removed = directories::remove(&engine.runtime, &engine.dir, id, &log.topic).await;
+        engine.report_removal(removed, &partition_dir(&engine.dir, id));
+        Ok(())
+    }
+
+    /// Writes everything that is whole to the segments, and a checkpoint.
+    pub async fn checkpoint(&self) -> Result<(), StorageFailed> {
+        self.0.write_behind(Pass::Checkpoint { cut_after: None }).await
+    }
+
+    /// Why the directory has failed, if it has.
+    pub fn failure(&self) -> Option<StorageFailed> {
+        self.0.engine.failure()
+    }
+
+    /// Figures for the operator.
+    pub fn stats(&self) -> StoreStats {
+        let engine = &self.0.engine;
+        StoreStats {
+            logs: self.0.logs.borrow().len(),
+            open_segments: engine.files.len(),
+            checkpoints: self.0.checkpoint_number.get(),
+            memory_bytes: engine.runtime.arena().bytes_used(),
+            journal: engine.journal.stats(),
+        }
+    }
+
+    /// Stops cleanly: everything is in segments of exact length, with a checkpoint that says so.
+    /// Nothing may be appended any more. The superblock is the caller's, when all slots are closed.
+    pub async fn close(&self) -> Result<(), StorageFailed> {
+        let core = &self.0;
+        core.closing.set(true);
+        core.closed.notify_all();
+        core.engine.wanted.notify_all();
+        core.tasks.close().await;
+        let written = core.write_behind(Pass::Close).await;
+        core.engine.settle();
+        let closed = core.engine.journal.close().await;
+        core.logs.borrow_mut().clear();
+        written.and(closed.map_err(StorageFailed::from))
+    }
+}
+
+impl StoreCore {
+    fn spawn<F: Future<Output = ()> + 'static>(
+        self: &Rc<Self>,
+        lane: Lane,
+        task: impl FnOnce(Rc<StoreCore>) -> F,
+    ) {
+        let Some(guard) = self.tasks.enter() else { return };
+        let task = task(self.clone());
+        self.engine.runtime.spawn(lane, async move {
+            task.await;
+            drop(guard);
+        });
+    }
+
+    /// Moves readable ends, once a tick in which the journal moved.
+    async fn settle_as_the_journal_moves(self: Rc<Self>) {
+        let engine = &self.engine;
+        loop {
+            let progress = engine.journal.progress().listen();
+            let closed = self.closed.listen();
+            engine.settle();
+            if self.closing.get() || engine.failure().is_some() {
+                return;
+            }
+            if write_behind::is_due(&self) {
+                engine.wanted.notify_all();
+            }
+            select2(progress, closed).await;
+        }
+    }
+
+    async fn write_behind_when_due(self: Rc<Self>) {
+        loop {
+            let wanted = self.engine.wanted.listen();
+            if self.closing.get() || self.engine.failure().is_some() {
+                return;
+            }
+            match write_behind::due(&self) {
+                // A failure has poisoned the store, which the next turn sees.
+                Some(pass) => drop(self.write_behind(pass).await),
+                None => wanted.await,
+            }
+        }
+    }
+
+    /// Makes durable what `flush.ms` no longer leaves only accepted.
+    async fn flush_when_due(self: Rc<Self>) {
+        let engine = &self.engine;
+        loop {
+            let (armed, closed) = (engine.flush_armed.listen(), self.closed.listen());
+            if self.closing.get() || engine.failure().is_some() {
+                return;
+            }
+            let now = engine.runtime.now();
+            match engine.flush_at.get() {
+                None => drop(select2(armed, closed).await),
+                Some(at) if at > now => {
+                    timeout(&engine.runtime, at.saturating_since(now), select2(armed, closed))
+                        .await;
+                }
+                Some(_) => {
+                    engine.flush_at.set(None);
+                    let last = Sequence(engine.journal.next_sequence().0 - 1);
+                    engine.journal.demand_durable(last);
+                }
+            }
+        }
+    }
+
+    /// Cuts logs that have been idle for long, and gives their memory and files back.
+    async fn retire_the_idle(self: Rc<Self>, idle: Duration) {
+        let engine = &self.engine;
+        loop {
+            let (awoken, closed) = (engine.awoken.listen(), self.closed.listen());
+            if self.closing.get() || engine.failure().is_some() {
+                return;
+            }
+            if engine.awake.borrow().is_empty() {
+                select2(awoken, closed).await;
+                continue;
+            }
+            timeout(&engine.runtime, idle / 2, closed).await;
+            let now = engine.runtime.now();
+            let since = |log: &Weak<LogShared>| log.upgrade().map(|log| log.idle_since());
+            let has_idle = engine
+                .awake
+                .borrow()
+                .iter()
+                .filter_map(since)
+                .any(|at| now.saturating_since(at) >= idle);
+            if has_idle && !self.closing.get() {
+                // A failure has poisoned the store, which the next turn sees.
+                drop(self.write_behind(Pass::Retire { idle }).await);
+            }
+            engine
+                .awake
+                .borrow_mut()
+                .retain(|log| log.upgrade().is_some_and(|log| log.stays_awake()));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What of a log is to be written to its segments: decided in one step, carried out later.
+//!
+//! A plan holds leases on the bytes, so that appends and rolls may go on while it is carried out.
+
+use std::io;
+use std::rc::Rc;
+
+use crate::model::limits::CHUNK_BYTES_MAX;
+use crate::model::units::{BLOCK, MIB, block_ceil, block_floor};
+use crate::model::{LogId, Offset};
+use crate::runtime::AlignedBuf;
+use crate::runtime::disk::{File, OpenMode};
+use crate::runtime::memory::Lease;
+use crate::runtime::memory::Piece;
+use crate::storage::directory::index_path;
+use crate::storage::log::directories;
+use crate::storage::log::engine::Engine;
+use crate::storage::log::open_segments::Access;
+use crate::storage::log::partition_log::LogShared;
+use crate::storage::log::segment::Segment;
+
+/// One write carries at most so much, so that others get their turn at the disk.
+const WRITE_BYTES_MAX: usize = 4 * CHUNK_BYTES_MAX;
+/// Disk space is set aside in steps that double with the segment, between these.
+const ALLOCATION_BYTES_MIN: u32 = MIB as u32;
+const ALLOCATION_BYTES_MAX: u32 = 64 * MIB as u32;
+
+/// How much of the ragged tails is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tails {
+    /// Only sealed segments are written to their exact end.
+    Keep,
+    /// The active segment is, too, and its file cut.
+    Cut,
+}
+
+/// What is to be written of one segment.
+pub struct SegmentPlan {
+    /// Its base offset.
+    pub base: Offset,
+    /// From this block on.
+    from: u32,
+    /// Up to here.
+    pub to: u32,
+    /// The file is cut there.
+    exact: bool,
+    /// The file is written for the first time.
+    create: bool,
+    /// Disk space is set aside up to here.
+    pub allocate: Option<u32>,
+    leases: Vec<Lease>,
+    index: Option<Vec<u8>>,
+}
+
+/// What is to be written of one log.
+pub struct LogPlan {
+    /// The log.
+    pub log: Rc<LogShared>,
+    /// The segments, in order.
+    pub segments: Vec<SegmentPlan>,
+    /// Its directory is made first.
+    pub makes_directory: bool,
+}
+
+impl LogPlan {
+    /// Plans a log as it is now.
+    pub fn new(log: &Rc<LogShared>, tails: Tails) -> LogPlan {
+        let core = log.core();
+        let mut segments = Vec::new();
+        // Behind a sealed segment that is whole in its file come only such.
+        for segment in core.segments.iter().rev() {
+            match SegmentPlan::new(segment, tails) {
+                Some(plan) => segments.push(plan),
+                None if segment.sealed => break,
+                None => {}
+            }
+        }
+        segments.reverse();
+        let makes_directory = !core.has_directory && !segments.is_empty();
+        LogPlan { log: log.clone(), segments, makes_directory }
+    }
+
+    /// Writes what is planned; gives the files to be synced. Nothing of it is durable yet.
+    pub async fn write(&self, engine: &Engine) -> io::Result<Vec<File>> {
+        let id = self.log.id;
+        if self.makes_directory {
+            directories::make(&engine.runtime, &engine.dir, id, &self.log.topic).await?;
+        }
+        let mut files = Vec::with_capacity(self.segments.len());
+        for segment in &self.segments {
+            files.push(segment.write(engine, id).await?);
+        }
+        Ok(files)
+    }
+}
+
+impl SegmentPlan {
+    fn new(segment: &Segment, tails: Tails) -> Option<SegmentPlan> {
+        let exact = segment.sealed || tails == Tails::Cut;
+        let to = segment.write_target(exact);
+        let surplus = exact && segment.allocated > to;
+        if to == segment.written && !surplus {
+            return None;
+        }
+        let from = segment.written;
+        let leases = segment.window.leases(from, (to - from) as usize);
+        let whole = block_ceil(to.into()) as u32;
+        let step = to.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX);
+        let allocate = (!exact && whole > segment.allocated).then(|| whole.saturating_add(step));
+        let index = (exact && segment.index.is_complete())
+            .then(|| segment.index.encode(segment.state.base));
+        Some(SegmentPlan {
+            base: segment.state.base,
+            from,
+            to,
+            exact,
+            create: segment.written == 0,
+            allocate,
+            leases,
+            index,
+        })
+    }
+
+    /// Whether the file is new, so that its directory is to be synced.
+    pub fn creates(&self) -> bool {
+        self.create
+    }
+
+    async fn write(&self, engine: &Engine, id: LogId) -> io::Result<File> {
+        let (runtime, dir) = (&engine.runtime, &engine.dir);
+        let file = if self.create {
+            engine.files.create(runtime, dir, id, self.base).await?
+        } else {
+            engine.files.open(runtime, dir, id, self.base, Access::Direct).await?
+        };
+        if let Some(allocate) = self.allocate {
+            let bytes = allocate - self.from;
+            match file.allocate(self.from.into(), bytes.into()).await {
+                // The file system cannot: the space is then found block by block.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+                result => result?,
+            }
+        }
+        self.write_bytes(&file).await?;
+        if self.exact {
+            file.set_len(self.to.into()).await?;
+        }
+        if let Some(index) = &self.index {
+            let path = index_path(dir, id, self.base);
+            let derived = runtime.disk().open(&path, OpenMode::CREATE).await?;
+            derived.set_len(0).await?;
+            derived.write_at(vec![Piece::Vec(index.clone())], 0).await?;
+        }
+        Ok(file)
+    }
+
+    /// Writes whole blocks straight from the chunks, and a copy of the last, partial one.
+    async fn write_bytes(&self, file: &File) -> io::Result<()> {
+        assert_eq!(self.from as usize % BLOCK, 0, "the file has whole blocks, or it is cut");
+        let whole = block_floor(self.to.into()) as u32;
+        let mut position = self.from;
+        let mut rest = AlignedBuf::zeroed(BLOCK);
+        let mut ragged = 0;
+        let mut pieces = Vec::new();
+        let (mut begun, mut gathered) = (position, 0);
+        for lease in &self.leases {
+            let count = lease.len().min(whole.saturating_sub(position) as usize);
+            let mut at = 0;
+            while at < count {
+                let take = (count - at).min(WRITE_BYTES_MAX - gathered);
+                pieces.push(Piece::Lease(lease.slice(at..at + take)));
+                at += take;
+                gathered += take;
+                if gathered == WRITE_BYTES_MAX {
+                    file.write_at(std::mem::take(&mut pieces), begun.into()).await?;
+                    begun += gathered as u32;
+                    gathered = 0;
+                }
+            }
+            let left = &lease[count..];
+            rest[ragged..ragged + left.len()].copy_from_slice(left);
+            ragged += left.len();
+            position += lease.len() as u32;
+        }
+        if gathered > 0 {
+            file.write_at(pieces, begun.into()).await?;
+        }
+        if ragged > 0 {
+            let last = vec![Piece::Aligned(rest, 0..BLOCK)];
+            file.write_at(last, whole.into()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! Writing segments behind the journal, and the checkpoints that let the journal's files go round.
+//!
+//! One pass at a time. A pass takes each log's state and leases on its bytes in one step, writes
+//! them at a bounded depth while appends go on, syncs what it wrote, and only then says so: to the
+//! logs, whose chunks become caches, and, if it is a checkpoint, to the journal.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::StoreCore;
+use super::plan::{LogPlan, Tails};
+use crate::model::units::block_floor;
+use crate::runtime::disk::File;
+use crate::runtime::sync::join_all;
+use crate::storage::checkpoint::{CheckpointName, CheckpointWriter};
+use crate::storage::directory::partition_dir;
+use crate::storage::journal::Sequence;
+use crate::storage::log::directories;
+use crate::storage::log::engine::Engine;
+use crate::storage::log::partition_log::LogShared;
+use crate::storage::log::{Log, StorageFailed};
+
+/// Logs that are written at the same time.
+const WRITES_IN_FLIGHT_MAX: usize = 4;
+/// From here on one `syncfs` is cheaper than a sync for each file.
+const FILES_SYNCED_ALONE_MAX: usize = 16;
+/// Logs that are looked at before other tasks get their turn.
+const LOGS_PER_TURN: usize = 64;
+
+/// What a pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// The journal is filling up, or memory: a checkpoint, and logs that have been idle for the
+    /// given time give back their memory.
+    Checkpoint { cut_after: Option<Duration> },
+    /// The same for logs that have been idle for long, and no checkpoint.
+    Retire { idle: Duration },
+    /// Everything is written and cut, with a checkpoint that says so.
+    Close,
+}
+
+impl Pass {
+    fn is_checkpoint(self) -> bool {
+        !matches!(self, Pass::Retire { .. })
+    }
+
+    /// Whether a log is cut; `None` leaves it out altogether.
+    fn tails(self, engine: &Engine, log: &LogShared) -> Option<Tails> {
+        let idle = engine.runtime.now().saturating_since(log.core().last_append);
+        match self {
+            Pass::Checkpoint { cut_after: Some(after) } if idle >= after => Some(Tails::Cut),
+            Pass::Checkpoint { .. } => Some(Tails::Keep),
+            Pass::Retire { idle: long } => (idle >= long).then_some(Tails::Cut),
+            Pass::Close => Some(Tails::Cut),
+        }
+    }
+}
+
+/// What one pass has done so far.
+struct Progress {
+    logs: std::vec::IntoIter<Log>,
+    checkpoint: Option<CheckpointWriter>,
+    covered: Sequence,
+    done: Vec<(LogPlan, Tails)>,
+    files: Vec<File>,
+    directories: BTreeSet<PathBuf>,
+}
+
+impl StoreCore {
+    /// Runs one pass; an error has poisoned the store.
+    pub(super) async fn write_behind(&self, pass: Pass) -> Result<(), StorageFailed> {
+        let _turn = self.pass.acquire(1).await;
+        let engine = &self.engine;
+        if let Some(failed) = engine.failure() {
+            return Err(failed);
+        }
+        let sequence = Sequence(engine.journal.next_sequence().0 - 1);
+        if pass.is_checkpoint() {
+            engine.appended.set(0);
+            engine.short_of_memory.set(false);
+        }
+        let deleted = self.deleted_of_base.borrow().clone();
+        // What is written over in a segment's last block must be durable elsewhere first.
+        engine.journal.wait_durable(sequence).await?;
+        let progress = RefCell::new(self.begin(pass, sequence, &deleted));
+        let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &progress));
+        let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
+        let progress = progress.into_inner();
+        let outcome = match written {
+            Ok(_) => self.finish(pass, progress, sequence).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            engine.fail("writing segments or a checkpoint", &error);
+        }
+        engine.relieved.notify_all();
+        engine.failure().map_or(Ok(()), Err)
+    }
+
+    fn begin(&self, pass: Pass, sequence: Sequence, deleted: &[crate::model::LogId]) -> Progress {
+        let mut logs: Vec<Log> = self.logs.borrow().values().cloned().collect();
+        logs.sort_unstable_by_key(Log::id);
+        let name = self.name_of(self.checkpoint_number.get() + 1);
+        let clean = pass == Pass::Close;
+        let checkpoint =
+            pass.is_checkpoint().then(|| CheckpointWriter::new(name, clean, sequence, deleted));
+        Progress {
+            logs: logs.into_iter(),
+            checkpoint,
+            covered: sequence,
+            done: Vec::new(),
+            files: Vec::new(),
+            directories: BTreeSet::new(),
+        }
+    }
+
+    fn name_of(&self, number: u64) -> CheckpointName {
+        CheckpointName { epoch: self.epoch, slot: self.slot, number }
+    }
+
+    /// One of the writers of a pass: plans and writes one log after the other.
+    async fn write_logs(&self, pass: Pass, progress: &RefCell<Progress>) -> io::Result<()> {
+        let engine = &self.engine;
+        let mut looked_at = 0;
+        loop {
+            let Some(Log(log)) = progress.borrow_mut().logs.next() else { return Ok(()) };
+            looked_at += 1;
+            if looked_at % LOGS_PER_TURN == 0 {
+                engine.runtime.yield_now().await;
+            }
+            if log.core().deleted {
+                continue;
+            }
+            let Some(tails) = pass.tails(engine, &log) else { continue };
+            let plan = LogPlan::new(&log, tails);
+            progress.borrow_mut().note_state(pass, &log);
+            if !plan.segments.is_empty() {
+                // No byte reaches a segment before it is durable in the journal.
+                let covered = log.core().covered;
+                let durable = engine.journal.wait_durable(covered).await;
+                durable.map_err(|poisoned| io::Error::other(poisoned.to_string()))?;
+                let files = plan.write(engine).await?;
+                progress.borrow_mut().note_files(engine, &plan, files);
+            }
+            progress.borrow_mut().done.push((plan, tails));
+        }
+    }
+
+    async fn finish(&self, pass: Pass, progress: Progress, sequence: Sequence) -> io::Result<()> {
+        let engine = &self.engine;
+        let disk = engine.runtime.disk();
+        if progress.files.len() > FILES_SYNCED_ALONE_MAX {
+            disk.sync_filesystem(&engine.dir).await?;
+        } else {
+            for file in &progress.files {
+                file.sync_data().await?;
+            }
+            for directory in &progress.directories {
+                disk.sync_dir(directory).await?;
+            }
+        }
+        if let Some(checkpoint) = progress.checkpoint {
+            // A state may be ahead of its journal; a checkpoint never is.
+            let durable = engine.journal.wait_durable(progress.covered).await;
+            durable.map_err(|poisoned| io::Error::other(poisoned.to_string()))?;
+            engine.wait_removals().await;
+            checkpoint.write(&engine.runtime, &engine.dir).await?;
+        }
+        for (plan, tails) in &progress.done {
+            self.written(plan, *tails);
+        }
+        if pass.is_checkpoint() {
+            let number = self.checkpoint_number.get();
+            self.checkpoint_number.set(number + 1);
+            self.next_uncovered.set(sequence.next());
+            engine.journal.release_before(sequence.next());
+            if number > 0 {
+                let old = self.name_of(number).path(&engine.dir);
+                engine.report_removal(disk.remove_file(&old).await, &old);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a log what its files now have.
+    fn written(&self, plan: &LogPlan, tails: Tails) {
+        let (log, engine) = (&plan.log, &self.engine);
+        let mut core = log.core_mut();
+        core.has_directory |= plan.makes_directory;
+        for written in &plan.segments {
+            let Some(index) = core.segment_index(written.base) else { continue };
+            let segment = &mut core.segments[index];
+            let grown = segment.state.bytes > written.to;
+            // What was cut and has grown since begins with a partial block that is in memory.
+            let to = if grown { block_floor(written.to.into()) as u32 } else { written.to };
+            segment.written = segment.written.max(to);
+            segment.allocated =
+                written.allocate.unwrap_or(if segment.sealed { 0 } else { segment.allocated });
+            engine.cached(log, written.base);
+        }
+        let active = core.active_mut();
+        // A file that is cut goes with an empty window: the next append reads its end back.
+        if tails == Tails::Cut && active.written == active.state.bytes {
+            active.window.clear();
+            active.allocated = 0;
+            drop(core);
+            engine.files.close(log.id, None);
+        } else {
+            drop(core);
+        }
+        log.drop_segments_below_start();
+    }
+}
+
+impl Progress {
+    /// Adds the log's state to the checkpoint, taken in the same step as its plan.
+    fn note_state(&mut self, pass: Pass, log: &LogShared) {
+        let Some(checkpoint) = &mut self.checkpoint else { return };
+        let core = log.core();
+        let active = core.active();
+        // A tail that is cut by this pass may be written over before its log says so again, so
+        // the checkpoint keeps it; at a clean stop nothing comes after.
+        let written = if pass == Pass::Close || active.is_cut() {
+            active.state.bytes
+        } else {
+            block_floor(active.state.bytes.into()) as u32
+        };
+        checkpoint.add(|out| log.encode_state(&core, written, out));
+        self.covered = self.covered.max(core.covered);
+    }
+
+    fn note_files(&mut self, engine: &Engine, plan: &LogPlan, files: Vec<File>) {
+        self.files.extend(files);
+        let (dir, id) = (&engine.dir, plan.log.id);
+        if plan.makes_directory {
+            self.directories.extend(directories::holders(dir, id));
+        } else if plan.segments.iter().any(|segment| segment.creates()) {
+            self.directories.insert(partition_dir(dir, id));
+        }
+    }
+}
+
+/// Whether a pass is due.
+pub(super) fn is_due(core: &StoreCore) -> bool {
+    let engine = &core.engine;
+    let news = engine.journal.next_sequence() > core.next_uncovered.get();
+    let half = engine.journal.pressure() >= 0.5;
+    let full = engine.appended.get() > engine.runtime.arena().bytes_max() as u64 / 2;
+    (half && news) || full
+}
+
+/// What calls for a pass now.
+pub(super) fn due(core: &StoreCore) -> Option<Pass> {
+    let engine = &core.engine;
+    let now = engine.runtime.now();
+    let waited = now.saturating_since(core.short_pass_at.get());
+    if engine.short_of_memory.get() && waited >= CUT_WHEN_SHORT_AFTER {
+        core.short_pass_at.set(now);
+        return Some(Pass::Checkpoint { cut_after: Some(CUT_WHEN_SHORT_AFTER) });
+    }
+    is_due(core).then_some(Pass::Checkpoint { cut_after: None })
+}
+
+/// When memory is short, logs that are idle for so long give theirs back, and so often at most.
+const CUT_WHEN_SHORT_AFTER: Duration = Duration::from_millis(100);
