@@ -47,6 +47,14 @@ impl Runtime {
         }
     }
 
+    /// The thread's own machine, if it is not simulated.
+    pub(in crate::runtime) fn machine(&self) -> Option<&UringHandle> {
+        match &self.backend {
+            Backend::Uring(handle) => Some(handle),
+            Backend::Sim(_) => None,
+        }
+    }
+
     /// The monotonic clock.
     pub fn now(&self) -> Monotonic {
         match &self.backend {

@@ -10,6 +10,7 @@ mod commit;
 pub mod disk;
 mod handle;
 pub mod memory;
+pub mod mesh;
 pub mod net;
 #[expect(unsafe_code, reason = "binds a value to its thread by a check")]
 mod on_thread;
