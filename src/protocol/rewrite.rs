@@ -28,8 +28,8 @@ pub struct MessageRewrite {
     pub key: i16,
     /// Its versions.
     pub versions: VersionRange,
-    /// Decodes a whole message and encodes it again.
-    pub rewrite: fn(&[u8], i16) -> Result<Rewritten, DecodeError>,
+    /// Decodes a whole message of the first version and encodes it in the second.
+    pub rewrite: fn(&[u8], i16, i16) -> Result<Rewritten, DecodeError>,
     /// The message's fields, as Rust's `Debug` prints them.
     pub text: fn(&[u8], i16) -> Result<String, DecodeError>,
 }
@@ -50,14 +50,14 @@ macro_rules! entry {
             kind: $kind,
             key: $key,
             versions: $module::$name::VERSIONS,
-            rewrite: |bytes, version| {
+            rewrite: |bytes, version, target| {
                 let mut reader = $crate::protocol::reader::Reader::new(bytes);
                 let budget = reader.budget();
                 let message = $module::$name::decode(&mut reader, version)?;
                 reader.finish()?;
                 let allocated = budget - reader.budget();
                 let mut writer = $crate::protocol::writer::Writer::default();
-                let encoded = message.encode(&mut writer, version);
+                let encoded = message.encode(&mut writer, target);
                 let bytes = encoded.map(|()| writer.into_parts().0);
                 Ok($crate::protocol::rewrite::Rewritten { bytes, allocated })
             },
@@ -81,5 +81,5 @@ pub fn decode_any(
         .iter()
         .find(|message| message.kind == kind && message.key == key)
         .ok_or(DecodeError::UnknownApi(key))?;
-    (message.rewrite)(bytes, version)
+    (message.rewrite)(bytes, version, version)
 }
