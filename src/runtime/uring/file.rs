@@ -302,9 +302,13 @@ impl UringFile {
                 // The completion may be there although its task has not run yet.
                 verdict.get().unwrap_or_else(|| ring.peek(key).is_none_or(is_inline))
             }),
-            done: Box::pin(
-                async move { receiver.await.expect("the task above sends before it ends") },
-            ),
+            done: Box::pin(async move {
+                match receiver.await {
+                    Some(result) => result,
+                    // The task above was dropped: the executor ends, and this future with it.
+                    None => std::future::pending().await,
+                }
+            }),
         }
     }
 
