@@ -13,6 +13,8 @@ pub mod directory;
 pub mod journal;
 /// The log of one partition.
 pub mod log;
+/// From what the last process left to logs that can be opened.
+pub mod recovery;
 /// The logs of one slot.
 pub mod store;
 /// The two copies of the record that names the current start epoch.
@@ -22,4 +24,5 @@ pub use log::{
     AppendMode, Appended, BatchRefused, FileRange, Log, LogAppendError, LogConfig, LogReadError,
     LogState, ReadBytes, ReadPart, SequenceError, StorageFailed, Ticket, TimedOffset,
 };
+pub use recovery::{RecoverError, RecoverOptions, Recovered, recover, remove_orphans};
 pub use store::{Store, StoreError, StoreOptions, StoreStats};

@@ -215,6 +215,17 @@ impl Store {
         self.0.engine.failure()
     }
 
+    /// Waits until the directory fails, which it may never.
+    pub async fn failed(&self) -> StorageFailed {
+        loop {
+            let progress = self.0.engine.journal.progress().listen();
+            if let Some(failure) = self.failure() {
+                return failure;
+            }
+            progress.await;
+        }
+    }
+
     /// Figures for the operator.
     pub fn stats(&self) -> StoreStats {
         let engine = &self.0.engine;
