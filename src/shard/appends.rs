@@ -1,0 +1,77 @@
+//! Appending at the owning shard: batches in, tickets out, failures in Kafka's words.
+
+use tracing::error;
+
+use crate::model::{ErrorCode, LogId, Offset};
+use crate::replication::{AppendError, PendingAppend};
+use crate::shard::message::{Answer, AppendFailure, AppendPart, Appended};
+use crate::shard::state::Shard;
+use crate::storage::LogAppendError;
+
+/// A batch that is in its log: wait for it, then it is acknowledged.
+pub struct LocalAppend {
+    pending: PendingAppend,
+    log_start: Offset,
+}
+
+impl LocalAppend {
+    /// Waits until the batch is as durable as its topic promises.
+    pub async fn acknowledged(self) -> Result<Appended, AppendFailure> {
+        let base_offset = self.pending.base_offset;
+        let log_append_time = self.pending.log_append_time;
+        match self.pending.wait().await {
+            Ok(()) => Ok(Appended { base_offset, log_append_time, log_start: self.log_start }),
+            Err(_) => Err(ErrorCode::KafkaStorageError.into()),
+        }
+    }
+}
+
+/// Appends one validated batch to a partition of this shard.
+pub async fn append_here(
+    shard: &Shard,
+    log: LogId,
+    batch: &[u8],
+    acks: i16,
+) -> Result<LocalAppend, AppendFailure> {
+    let leader = shard.leader(log).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let now_ms = shard.runtime().wall_clock_ms();
+    let log_start = leader.log().start_offset();
+    match leader.append(batch, acks, now_ms).await {
+        Ok(pending) => {
+            shard.metrics().appended(batch.len());
+            Ok(LocalAppend { pending, log_start })
+        }
+        Err(error) => Err(failure(log, log_start, error)),
+    }
+}
+
+/// Serves another shard's append; the batches are in their logs, in order, before it first waits.
+pub async fn append_for(shard: &Shard, parts: Vec<AppendPart>) -> Answer {
+    let mut pending = Vec::with_capacity(parts.len());
+    for part in parts {
+        pending.push(append_here(shard, part.log, &part.batch, part.acks).await);
+    }
+    let mut results = Vec::with_capacity(pending.len());
+    for appended in pending {
+        results.push(match appended {
+            Ok(local) => local.acknowledged().await,
+            Err(failure) => Err(failure),
+        });
+    }
+    Answer::Append(results)
+}
+
+fn failure(log: LogId, log_start: Offset, error: AppendError) -> AppendFailure {
+    let code = match &error {
+        AppendError::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
+        AppendError::Log(LogAppendError::Storage(_)) => {
+            error!(%log, "an append was refused because the log directory has failed: restart the broker after checking the disk");
+            ErrorCode::KafkaStorageError
+        }
+        AppendError::Log(LogAppendError::Producer(refused)) => refused.code(),
+        AppendError::Log(LogAppendError::Batch(refused)) => refused.code(),
+        AppendError::Log(LogAppendError::Deleted) => ErrorCode::UnknownTopicOrPartition,
+        AppendError::Log(LogAppendError::NoMemory) => ErrorCode::KafkaStorageError,
+    };
+    AppendFailure { code, message: Some(error.to_string()), log_start }
+}

@@ -1,0 +1,102 @@
+//! The calls of one shard to others: a slot for each, until its answer arrives.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use slab::Slab;
+
+use crate::metadata::commands::{CommandError, Reply};
+use crate::model::ErrorCode;
+use crate::runtime::memory::{LeaseReturns, Piece};
+use crate::runtime::sync::oneshot;
+use crate::shard::fetch_sum::FetchSum;
+use crate::shard::message::{
+    Answer, AppendFailure, Appended, CallId, EpochEnd, FetchFailure, FetchedPlace, OffsetFound,
+    RemoteFetched, RemotePiece,
+};
+
+/// Records that another shard sent, readable here.
+pub struct Received {
+    /// The partition's place.
+    pub place: FetchedPlace,
+    /// The records.
+    pub pieces: Vec<Piece>,
+}
+
+/// An answer as the caller gets it.
+pub enum CallReply {
+    /// Of an append.
+    Append(Vec<Result<Appended, AppendFailure>>),
+    /// Of a fetch; its leases go back by themselves when they are dropped.
+    Fetch(Vec<Result<Received, FetchFailure>>),
+    /// Of a look-up by timestamp.
+    Offsets(Vec<Result<OffsetFound, ErrorCode>>),
+    /// Of a look-up by epoch.
+    EpochEnds(Vec<Result<EpochEnd, ErrorCode>>),
+    /// Of a command to the controller.
+    Command(Result<Reply, CommandError>),
+}
+
+impl CallReply {
+    /// Makes an answer readable on this shard.
+    pub fn adopt(answer: Answer, returns: &LeaseReturns) -> CallReply {
+        match answer {
+            Answer::Append(results) => CallReply::Append(results),
+            Answer::Offsets(results) => CallReply::Offsets(results),
+            Answer::EpochEnds(results) => CallReply::EpochEnds(results),
+            Answer::Fetch(results) => CallReply::Fetch(
+                results
+                    .into_iter()
+                    .map(|result| result.map(|fetched| adopt_records(fetched, returns)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+fn adopt_records(fetched: RemoteFetched, returns: &LeaseReturns) -> Received {
+    let RemoteFetched { place, records } = fetched;
+    let pieces = records
+        .into_iter()
+        .map(|piece| match piece {
+            RemotePiece::Lease(lease) => Piece::Borrowed(returns.adopt(lease)),
+            RemotePiece::Read(buffer, range) => Piece::Aligned(buffer, range),
+            RemotePiece::Bytes(bytes) => Piece::Vec(bytes),
+        })
+        .collect();
+    Received { place, pieces }
+}
+
+struct Waiting {
+    answer: oneshot::Sender<CallReply>,
+    sum: Option<Rc<FetchSum>>,
+}
+
+/// The calls that are under way.
+#[derive(Default)]
+pub struct Calls(RefCell<Slab<Waiting>>);
+
+impl Calls {
+    /// Opens a call; `sum` hears what a waiting fetch has found.
+    pub fn open(&self, sum: Option<Rc<FetchSum>>) -> (CallId, oneshot::Receiver<CallReply>) {
+        let (answer, receiver) = oneshot::channel();
+        let id = self.0.borrow_mut().insert(Waiting { answer, sum });
+        (id as CallId, receiver)
+    }
+
+    /// Hands an answer to its call; nobody may be waiting any more.
+    pub fn close(&self, id: CallId, reply: CallReply) {
+        let waiting = self.0.borrow_mut().try_remove(id as usize);
+        if let Some(waiting) = waiting {
+            drop(waiting.answer.send(reply));
+        }
+    }
+
+    /// Notes what a waiting fetch has found so far.
+    pub fn progress(&self, id: CallId, bytes: usize) {
+        let sum = self.0.borrow().get(id as usize).and_then(|waiting| waiting.sum.clone());
+        if let Some(sum) = sum {
+            sum.report(Some(id), bytes);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Reading at the owning shard: what is there now, or what comes within the wait (KIP-74).
+//!
+//! A fetch that finds too little waits on the high watermarks of its partitions and looks again
+//! when one has moved. What it costs follows what becomes readable, not how long it waits.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::model::ErrorCode;
+use crate::replication::{Leader, ReadError};
+use crate::runtime::sync::{Event, Listener, select2};
+use crate::shard::message::{EpochEnd, FetchFailure, FetchPart, FetchTerms, FetchedPlace};
+use crate::shard::state::Shard;
+use crate::storage::{LogReadError, ReadBytes};
+
+/// Records of one partition, readable on the shard that owns it.
+pub struct Fetched {
+    /// The partition's place.
+    pub place: FetchedPlace,
+    /// The records.
+    pub records: ReadBytes,
+}
+
+/// What a fetch finds in one partition.
+pub type FetchResult = Result<Fetched, FetchFailure>;
+
+/// A signal to a waiting fetch: answer with what is there.
+#[derive(Default)]
+pub struct Haste {
+    now: Cell<bool>,
+    event: Event,
+}
+
+impl Haste {
+    /// A signal not given yet.
+    pub fn new() -> Rc<Haste> {
+        Rc::new(Haste::default())
+    }
+
+    /// Gives it.
+    pub fn give(&self) {
+        self.now.set(true);
+        self.event.notify_all();
+    }
+}
+
+/// Reads the wanted partitions of this shard, waiting as `terms` say. `progress` is told how many
+/// bytes a look has found while it goes on waiting. `into_memory` says that the answer leaves this
+/// core, where ranges of files are of no use.
+pub async fn fetch_here(
+    shard: &Shard,
+    parts: &[FetchPart],
+    terms: FetchTerms,
+    haste: &Haste,
+    into_memory: bool,
+    progress: impl Fn(usize),
+) -> Vec<FetchResult> {
+    let deadline = shard.runtime().now() + terms.wait_max;
+    loop {
+        let leaders: Vec<Option<Rc<Leader>>> =
+            parts.iter().map(|part| shard.leader(part.log)).collect();
+        // Listening comes before looking, so that nothing is missed in between.
+        let mut changes: Vec<Listener> = Vec::with_capacity(parts.len());
+        changes.extend(leaders.iter().flatten().map(|leader| leader.readable().listen()));
+        let hurried = haste.event.listen();
+        let results = read_all(parts, &leaders, terms.bytes_max, into_memory).await;
+        let bytes: usize = results.iter().flatten().map(|fetched| fetched.records.len()).sum();
+        let must_answer = results.iter().any(|result| {
+            result.as_ref().map_or(true, |fetched| fetched.place.diverging.is_some())
+        });
+        if must_answer || bytes >= terms.bytes_min || haste.now.get() {
+            return results;
+        }
+        let now = shard.runtime().now();
+        if now >= deadline {
+            return results;
+        }
+        drop(results);
+        if bytes > 0 {
+            progress(bytes);
+        }
+        let timer = shard.runtime().sleep_until(deadline);
+        select2(select2(any(changes), hurried), timer).await;
+    }
+}
+
+async fn read_all(
+    parts: &[FetchPart],
+    leaders: &[Option<Rc<Leader>>],
+    bytes_max: usize,
+    into_memory: bool,
+) -> Vec<FetchResult> {
+    let mut left = bytes_max;
+    let mut at_least_one = true;
+    let mut results = Vec::with_capacity(parts.len());
+    for (part, leader) in parts.iter().zip(leaders) {
+        let result = match leader {
+            Some(leader) => {
+                let reading =
+                    Reading { bytes_max: left.min(part.bytes_max), at_least_one, into_memory };
+                read_part(leader, part, reading).await
+            }
+            None => Err(ErrorCode::UnknownTopicOrPartition.into()),
+        };
+        if let Ok(fetched) = &result
+            && !fetched.records.is_empty()
+        {
+            at_least_one = false;
+            left = left.saturating_sub(fetched.records.len());
+        }
+        results.push(result);
+    }
+    results
+}
+
+/// How one partition is read.
+struct Reading {
+    bytes_max: usize,
+    at_least_one: bool,
+    into_memory: bool,
+}
+
+async fn read_part(leader: &Leader, part: &FetchPart, reading: Reading) -> FetchResult {
+    let Reading { bytes_max, at_least_one, into_memory } = reading;
+    let place = FetchedPlace {
+        high_watermark: leader.high_watermark(),
+        log_start: leader.log().start_offset(),
+        diverging: diverging(leader, part),
+    };
+    let fail = |code| FetchFailure {
+        code,
+        high_watermark: place.high_watermark,
+        log_start: place.log_start,
+    };
+    leader.check_epoch(part.leader_epoch).map_err(|error| fail(code_of(&error)))?;
+    if place.diverging.is_some() {
+        return Ok(Fetched { place, records: ReadBytes::default() });
+    }
+    if bytes_max == 0 && !at_least_one {
+        if part.offset < place.log_start || part.offset > place.high_watermark {
+            return Err(fail(ErrorCode::OffsetOutOfRange));
+        }
+        return Ok(Fetched { place, records: ReadBytes::default() });
+    }
+    match leader.read(part.offset, bytes_max, at_least_one, into_memory).await {
+        Ok(records) => Ok(Fetched { place, records }),
+        Err(error) => Err(fail(code_of(&error))),
+    }
+}
+
+/// Where the client's history leaves the leader's, if it does (KIP-595).
+fn diverging(leader: &Leader, part: &FetchPart) -> Option<EpochEnd> {
+    let last = part.last_fetched_epoch?;
+    let (epoch, end) = leader.log().epoch_end(last);
+    (epoch < last || end < part.offset).then_some(EpochEnd { epoch, end })
+}
+
+fn code_of(error: &ReadError) -> ErrorCode {
+    match error {
+        ReadError::FencedEpoch { .. } => ErrorCode::FencedLeaderEpoch,
+        ReadError::UnknownEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
+        ReadError::Log(LogReadError::OutOfRange { .. }) => ErrorCode::OffsetOutOfRange,
+        ReadError::Log(LogReadError::Deleted) => ErrorCode::UnknownTopicOrPartition,
+        ReadError::Log(LogReadError::Io(_) | LogReadError::Corrupt(_)) => {
+            ErrorCode::KafkaStorageError
+        }
+    }
+}
+
+/// Completes when the first of `changes` does; never if there are none.
+async fn any(mut changes: Vec<Listener>) {
+    poll_fn(|context| {
+        let fired =
+            changes.iter_mut().any(|change| std::pin::Pin::new(change).poll(context).is_ready());
+        if fired { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await
+}

@@ -1,0 +1,118 @@
+//! What comes over the mesh: each message is begun in order, and what has to wait waits in a task.
+
+use std::rc::Rc;
+
+use tracing::warn;
+
+use crate::runtime::Lane;
+use crate::runtime::memory::Piece;
+use crate::shard::appends::append_for;
+use crate::shard::calls::CallReply;
+use crate::shard::fetches::{Fetched, Haste, fetch_here};
+use crate::shard::lookups;
+use crate::shard::message::{Answer, Call, CallId, FetchCall, Message, RemoteFetched, RemotePiece};
+use crate::shard::state::Shard;
+use crate::storage::ReadPart;
+
+/// Serves the mesh until the shard is told to stop.
+pub async fn serve(shard: Rc<Shard>) {
+    loop {
+        let (from, message) = shard.mesh().recv().await;
+        if receive(&shard, from, message).await {
+            return;
+        }
+        shard.return_leases();
+    }
+}
+
+/// Takes one message; true when it says to stop.
+async fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
+    match message {
+        Message::Call(id, call) => begin_call(shard, from, id, call),
+        Message::Answer(id, answer) => {
+            shard.calls().close(id, CallReply::adopt(answer, shard.borrowed()));
+        }
+        Message::Progress(id, bytes) => shard.calls().progress(id, bytes),
+        Message::Hurry(id) => {
+            if let Some(haste) = shard.waiting().borrow().get(&(from, id)) {
+                haste.give();
+            }
+        }
+        Message::Release(slots) => {
+            for slot in slots {
+                shard.lent().give_back(slot);
+            }
+        }
+        Message::Connection(connection) => {
+            if shard.arrivals().try_push(connection).is_err() && shard.log_budget().allow() {
+                warn!("a connection that moved here was closed: too many arrive at once");
+            }
+        }
+        Message::Metadata { index, records } => {
+            shard.apply(&records).await;
+            shard.mesh().send(from, Message::Applied(index));
+        }
+        Message::CommandAnswer(id, result) => {
+            shard.calls().close(id, CallReply::Command(result));
+        }
+        Message::Measure(id) => {
+            shard.mesh().send(from, Message::Measured(id, Box::new(shard.measure())));
+        }
+        Message::Stop => return true,
+        // These are for the control thread.
+        Message::Measured(..)
+        | Message::Command(..)
+        | Message::Applied(_)
+        | Message::Started(_)
+        | Message::Failed(_)
+        | Message::Stopped(_) => {
+            warn!(from, "a message for the control thread came to a shard: ignored");
+        }
+    }
+    false
+}
+
+/// Starts a call's task. Tasks start in the order of their calls, so appends stay in order.
+fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
+    let Some(guard) = shard.gate().enter() else { return };
+    let serving = shard.clone();
+    shard.runtime().spawn(Lane::Hot, async move {
+        let answer = match call {
+            Call::Append(parts) => append_for(&serving, parts).await,
+            Call::Fetch(fetch) => fetch_for(&serving, from, id, fetch).await,
+            Call::Offsets(queries) => {
+                Answer::Offsets(lookups::offsets_here(&serving, &queries).await)
+            }
+            Call::EpochEnds(queries) => {
+                Answer::EpochEnds(lookups::epoch_ends_here(&serving, &queries))
+            }
+        };
+        serving.mesh().send(from, Message::Answer(id, answer));
+        drop(guard);
+    });
+}
+
+/// Serves another shard's fetch: waits here, and lends what it found.
+async fn fetch_for(shard: &Shard, from: usize, id: CallId, call: FetchCall) -> Answer {
+    let haste = Haste::new();
+    shard.waiting().borrow_mut().insert((from, id), haste.clone());
+    let progress = |bytes| shard.mesh().send(from, Message::Progress(id, bytes));
+    let results = fetch_here(shard, &call.parts, call.terms, &haste, true, progress).await;
+    shard.waiting().borrow_mut().remove(&(from, id));
+    let lend = |fetched: Fetched| RemoteFetched {
+        place: fetched.place,
+        records: fetched.records.into_parts().into_iter().filter_map(|p| lend(shard, p)).collect(),
+    };
+    Answer::Fetch(results.into_iter().map(|result| result.map(lend)).collect())
+}
+
+/// Makes records fit to cross the mesh: leases are lent, buffers go as they are.
+fn lend(shard: &Shard, part: ReadPart) -> Option<RemotePiece> {
+    match part {
+        ReadPart::Piece(Piece::Lease(lease)) => Some(RemotePiece::Lease(shard.lent().lend(lease))),
+        ReadPart::Piece(Piece::Aligned(buffer, range)) => Some(RemotePiece::Read(buffer, range)),
+        ReadPart::Piece(other) => Some(RemotePiece::Bytes(other.to_vec())),
+        // A read into memory yields no ranges of files.
+        ReadPart::File(_) => None,
+    }
+}

@@ -1,0 +1,34 @@
+//! What runs on a data core: routing, the mailbox, and the partitions that the shard leads.
+//!
+//! A shard owns its partitions alone. A request that needs another shard's partition becomes a call
+//! over the mesh; values that cross are owned or leased, and nothing mutable is shared. Invariants:
+//! a partition's appends happen in the order in which its shard received them; every task of a
+//! shard is inside its gate. Deliberately absent: the wire protocol and Kafka's request types.
+
+mod appends;
+mod calls;
+mod fetch_sum;
+mod fetches;
+mod log_budget;
+mod lookups;
+mod mailbox;
+mod message;
+mod placement;
+mod producer_ids;
+mod router;
+mod settings;
+mod state;
+
+pub use lookups::{
+    TIMESTAMP_EARLIEST, TIMESTAMP_EARLIEST_LOCAL, TIMESTAMP_EARLIEST_PENDING, TIMESTAMP_LATEST,
+    TIMESTAMP_LATEST_TIERED, TIMESTAMP_MAX,
+};
+pub use mailbox::serve;
+pub use message::{
+    AppendFailure, Appended, EpochEnd, EpochQuery, FetchFailure, FetchPart, FetchTerms,
+    FetchedPlace, Message, MovedConnection, OffsetFound, OffsetQuery,
+};
+pub use placement::owner;
+pub use router::{Appends, Routed, RoutedResult, SentAppends, epoch_ends, fetch, offsets};
+pub use settings::{AdvertisedListener, Settings, SharedSettings};
+pub use state::{Place, Shard};

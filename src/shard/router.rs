@@ -1,0 +1,304 @@
+//! Sends work to the shards that own the partitions, and brings the answers back.
+//!
+//! What this shard owns is done here at once; the rest goes over the mesh in one call a shard, so a
+//! handler does not know where its partitions live. Results come in the order of the parts.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::model::{ErrorCode, LogId, ShardId};
+use crate::runtime::sync::{join_all, oneshot};
+use crate::shard::appends::{LocalAppend, append_here};
+use crate::shard::calls::{CallReply, Received};
+use crate::shard::fetch_sum::FetchSum;
+use crate::shard::fetches::{Fetched, Haste, fetch_here};
+use crate::shard::lookups;
+use crate::shard::message::{
+    AppendFailure, AppendPart, Appended, Call, EpochEnd, EpochQuery, FetchCall, FetchFailure,
+    FetchPart, FetchTerms, FetchedPlace, Message, OffsetFound, OffsetQuery,
+};
+use crate::shard::state::Shard;
+use crate::storage::ReadPart;
+
+/// Batches on their way into their logs: first add each in order, then send, then wait.
+pub struct Appends {
+    shard: Rc<Shard>,
+    acks: i16,
+    results: Vec<Slot>,
+    remote: Vec<(ShardId, Vec<AppendPart>)>,
+}
+
+/// Where the result of one batch comes from.
+enum Slot {
+    Here(LocalAppend),
+    Failed(AppendFailure),
+    /// The call's index in `remote` and the part's index in it.
+    There(usize, usize),
+}
+
+impl Appends {
+    /// No batch yet.
+    pub fn new(shard: &Rc<Shard>, acks: i16) -> Appends {
+        Appends { shard: shard.clone(), acks, results: Vec::new(), remote: Vec::new() }
+    }
+
+    /// Adds a batch that was refused before it reached its log.
+    pub fn refuse(&mut self, failure: AppendFailure) {
+        self.results.push(Slot::Failed(failure));
+    }
+
+    /// Adds a validated batch; one of this shard is in its log when this returns. `owned` gives
+    /// the batch as bytes that can leave this core.
+    pub async fn add(&mut self, log: LogId, batch: &[u8], owned: impl FnOnce() -> Bytes) {
+        let owner = self.shard.owner(log);
+        if owner == self.shard.id() {
+            let slot = match append_here(&self.shard, log, batch, self.acks).await {
+                Ok(local) => Slot::Here(local),
+                Err(failure) => Slot::Failed(failure),
+            };
+            self.results.push(slot);
+            return;
+        }
+        let call = match self.remote.iter().position(|(shard, _)| *shard == owner) {
+            Some(call) => call,
+            None => {
+                self.remote.push((owner, Vec::new()));
+                self.remote.len() - 1
+            }
+        };
+        let parts = &mut self.remote[call].1;
+        self.results.push(Slot::There(call, parts.len()));
+        parts.push(AppendPart { log, batch: owned(), acks: self.acks });
+    }
+
+    /// Sends what other shards own; in order behind everything sent to them before.
+    pub fn send(self) -> SentAppends {
+        let Appends { shard, results, remote, .. } = self;
+        let calls = remote
+            .into_iter()
+            .map(|(owner, parts)| {
+                let (id, receiver) = shard.calls().open(None);
+                shard.send(owner, Message::Call(id, Call::Append(parts)));
+                receiver
+            })
+            .collect();
+        SentAppends { results, calls }
+    }
+}
+
+/// Batches that are all on their way.
+pub struct SentAppends {
+    results: Vec<Slot>,
+    calls: Vec<oneshot::Receiver<CallReply>>,
+}
+
+impl SentAppends {
+    /// Waits until each batch is as durable as its topic promises, or has failed.
+    pub async fn wait(self) -> Vec<Result<Appended, AppendFailure>> {
+        let mut answers = Vec::with_capacity(self.calls.len());
+        for call in self.calls {
+            answers.push(match call.await {
+                Some(CallReply::Append(results)) => results,
+                _ => Vec::new(),
+            });
+        }
+        let mut results = Vec::with_capacity(self.results.len());
+        for slot in self.results {
+            results.push(match slot {
+                Slot::Here(local) => local.acknowledged().await,
+                Slot::Failed(failure) => Err(failure),
+                Slot::There(call, part) => answers[call]
+                    .get(part)
+                    .cloned()
+                    .unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into())),
+            });
+        }
+        results
+    }
+}
+
+/// Records of one partition, wherever it lives.
+pub struct Routed {
+    /// The partition's place.
+    pub place: FetchedPlace,
+    /// The records.
+    pub parts: Vec<ReadPart>,
+    /// Their length in bytes.
+    pub len: usize,
+}
+
+impl From<Fetched> for Routed {
+    fn from(fetched: Fetched) -> Routed {
+        let len = fetched.records.len();
+        Routed { place: fetched.place, parts: fetched.records.into_parts(), len }
+    }
+}
+
+impl From<Received> for Routed {
+    fn from(received: Received) -> Routed {
+        let len = received.pieces.iter().map(|piece| piece.len()).sum();
+        let parts = received.pieces.into_iter().map(ReadPart::Piece).collect();
+        Routed { place: received.place, parts, len }
+    }
+}
+
+/// What a fetch finds in one partition, wherever it lives.
+pub type RoutedResult = Result<Routed, FetchFailure>;
+
+/// The parts of one request that one shard owns, and their places in the request.
+struct Group<T> {
+    owner: ShardId,
+    places: Vec<usize>,
+    parts: Vec<T>,
+}
+
+fn group_by_owner<T>(
+    shard: &Shard,
+    parts: impl IntoIterator<Item = T>,
+    log: impl Fn(&T) -> LogId,
+) -> Vec<Group<T>> {
+    let mut groups: Vec<Group<T>> = Vec::new();
+    for (place, part) in parts.into_iter().enumerate() {
+        let owner = shard.owner(log(&part));
+        match groups.iter_mut().find(|group| group.owner == owner) {
+            Some(group) => {
+                group.places.push(place);
+                group.parts.push(part);
+            }
+            None => groups.push(Group { owner, places: vec![place], parts: vec![part] }),
+        }
+    }
+    groups
+}
+
+/// Puts the results of the groups back into the order of the request.
+fn reorder<T>(count: usize, groups: Vec<(Vec<usize>, Vec<T>)>, missing: impl Fn() -> T) -> Vec<T> {
+    let mut ordered: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
+    for (places, results) in groups {
+        for (place, result) in places.into_iter().zip(results) {
+            ordered[place] = Some(result);
+        }
+    }
+    ordered.into_iter().map(|result| result.unwrap_or_else(&missing)).collect()
+}
+
+/// Fetches from every shard that owns one of `parts`.
+pub async fn fetch(
+    shard: &Rc<Shard>,
+    parts: Vec<FetchPart>,
+    terms: FetchTerms,
+) -> Vec<RoutedResult> {
+    let count = parts.len();
+    let groups = group_by_owner(shard, parts, |part| part.log);
+    if groups.is_empty() {
+        shard.runtime().sleep(terms.wait_max).await;
+        return Vec::new();
+    }
+    let alone = groups.len() == 1;
+    let haste = Haste::new();
+    let sum = FetchSum::new(shard, terms.bytes_min, haste.clone());
+    let mut waits = Vec::with_capacity(groups.len());
+    for group in groups {
+        let call = (group.owner != shard.id()).then(|| {
+            let (id, receiver) = shard.calls().open(Some(sum.clone()));
+            sum.includes(group.owner, id);
+            let parts = group.parts.clone();
+            shard.send(group.owner, Message::Call(id, Call::Fetch(FetchCall { parts, terms })));
+            receiver
+        });
+        let (sum, haste) = (sum.clone(), haste.clone());
+        waits.push(async move {
+            let results = match call {
+                Some(receiver) => receive(receiver).await,
+                None => {
+                    let tell = |bytes| {
+                        if !alone {
+                            sum.report(None, bytes)
+                        }
+                    };
+                    let found = fetch_here(shard, &group.parts, terms, &haste, false, tell).await;
+                    found.into_iter().map(|result| result.map(Routed::from)).collect()
+                }
+            };
+            sum.hurry();
+            (group.places, results)
+        });
+    }
+    let answered = join_all(waits).await;
+    let mut results =
+        reorder(count, answered, || Err(FetchFailure::from(ErrorCode::UnknownServerError)));
+    if !alone {
+        limit(&mut results, terms.bytes_max);
+    }
+    results
+}
+
+async fn receive(receiver: oneshot::Receiver<CallReply>) -> Vec<RoutedResult> {
+    match receiver.await {
+        Some(CallReply::Fetch(results)) => {
+            results.into_iter().map(|result| result.map(Routed::from)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Each shard kept to the bound alone: drops what goes over it together, behind the first records.
+fn limit(results: &mut [RoutedResult], bytes_max: usize) {
+    let mut sum = 0;
+    for routed in results.iter_mut().flatten() {
+        if routed.len > 0 && sum > 0 && sum + routed.len > bytes_max {
+            routed.parts.clear();
+            routed.len = 0;
+        }
+        sum += routed.len;
+    }
+}
+
+/// Looks up offsets by timestamp on every shard that owns one of `queries`.
+pub async fn offsets(
+    shard: &Rc<Shard>,
+    queries: Vec<OffsetQuery>,
+) -> Vec<Result<OffsetFound, ErrorCode>> {
+    let count = queries.len();
+    let mut waits = Vec::new();
+    for group in group_by_owner(shard, queries, |query| query.log) {
+        let call = (group.owner != shard.id())
+            .then(|| shard.call(group.owner, Call::Offsets(group.parts.clone())));
+        waits.push(async move {
+            let results = match call {
+                None => lookups::offsets_here(shard, &group.parts).await,
+                Some(receiver) => match receiver.await {
+                    Some(CallReply::Offsets(results)) => results,
+                    _ => Vec::new(),
+                },
+            };
+            (group.places, results)
+        });
+    }
+    reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
+}
+
+/// Looks up the ends of leader epochs on every shard that owns one of `queries`.
+pub async fn epoch_ends(
+    shard: &Rc<Shard>,
+    queries: Vec<EpochQuery>,
+) -> Vec<Result<EpochEnd, ErrorCode>> {
+    let count = queries.len();
+    let mut waits = Vec::new();
+    for group in group_by_owner(shard, queries, |query| query.log) {
+        let call = (group.owner != shard.id())
+            .then(|| shard.call(group.owner, Call::EpochEnds(group.parts.clone())));
+        waits.push(async move {
+            let results = match call {
+                None => lookups::epoch_ends_here(shard, &group.parts),
+                Some(receiver) => match receiver.await {
+                    Some(CallReply::EpochEnds(results)) => results,
+                    _ => Vec::new(),
+                },
+            };
+            (group.places, results)
+        });
+    }
+    reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
+}

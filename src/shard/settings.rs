@@ -1,0 +1,55 @@
+//! What a shard and its handlers need of the configuration, resolved once by the composition root.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::model::BrokerId;
+use crate::model::config_key::ConfigEntry;
+use crate::model::topic_config::TopicDefaults;
+
+/// A listener as clients are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdvertisedListener {
+    /// Its name in `listeners`.
+    pub name: String,
+    /// The host that clients connect to.
+    pub host: String,
+    /// The port that clients connect to.
+    pub port: u16,
+}
+
+/// The settings of one broker process; the same on each of its shards.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `node.id`.
+    pub node_id: BrokerId,
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// In the order of `listeners`, which is how connections name theirs.
+    pub listeners: Vec<AdvertisedListener>,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
+    /// `socket.request.max.bytes`.
+    pub request_bytes_max: usize,
+    /// `fetch.max.bytes`: no response holds more records than this.
+    pub fetch_bytes_max: usize,
+    /// `max.incremental.fetch.session.cache.slots`, over all shards.
+    pub fetch_session_slots: usize,
+    /// `max.request.partition.size.limit`: partitions in one DescribeTopicPartitions answer.
+    pub described_partitions_max: usize,
+    /// `connections.max.idle.ms`.
+    pub connection_idle_max: Option<Duration>,
+    /// `producer.id.expiration.ms`, in milliseconds.
+    pub producer_expiration_ms: i64,
+    /// `connections.move.to.owner`.
+    pub connections_move_to_owner: bool,
+    /// What topics inherit from the broker's configuration.
+    pub topic_defaults: TopicDefaults,
+    /// The broker's own configuration, for DescribeConfigs.
+    pub broker_configs: Vec<ConfigEntry>,
+}
+
+/// The settings as every part of a shard holds them.
+pub type SharedSettings = Rc<Settings>;
