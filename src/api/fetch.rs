@@ -1,0 +1,300 @@
+//! Fetch: sessions, limits and long polls over the partitions' own shards.
+//!
+//! The records are never in this shard's hands as bytes: they leave as leases on chunks or as
+//! ranges of segment files. A fetch starts when every earlier response of its connection has left,
+//! so that a client cannot pin more memory than it reads.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::api::encode::Responder;
+use crate::api::fetch_session::{
+    Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted,
+};
+use crate::api::reply::{Outcome, Part, Reply};
+use crate::api::request::RequestContext;
+use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
+use crate::protocol::fetch_request::FetchRequest;
+use crate::protocol::fetch_response::{
+    EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData,
+};
+use crate::protocol::types::Records;
+use crate::shard::{self, FetchFailure, FetchPart, FetchTerms, Routed, RoutedResult, Shard};
+use crate::storage::ReadPart;
+
+/// The first version that names topics by id.
+const VERSION_TOPIC_IDS: i16 = 13;
+
+/// The fetch sessions of a shard, shared by its connections.
+pub type SharedSessions = Rc<RefCell<FetchSessions>>;
+
+/// A request's bounds and everything else that outlives its frame.
+struct Fetching {
+    responder: Responder,
+    sessions: SharedSessions,
+    context: Context,
+    wanted: Vec<Wanted>,
+    terms: FetchTerms,
+}
+
+/// Serves a Fetch request.
+pub fn fetch(
+    context: &RequestContext,
+    sessions: &SharedSessions,
+    request: &FetchRequest<'_>,
+) -> Reply {
+    let responder = context.responder();
+    let shard = context.shard();
+    if request.replica_id >= 0 || request.replica_state.replica_id >= 0 {
+        return Reply::Done(refuse_replica(&responder, request));
+    }
+    let by_id = context.version() >= VERSION_TOPIC_IDS;
+    let session = SessionRequest {
+        id: request.session_id,
+        epoch: request.session_epoch,
+        by_id,
+        wanted: wanted(request, by_id),
+        forgotten: forgotten(request, by_id),
+    };
+    let fresh_id = shard.runtime().random() as u32;
+    let begun = sessions.borrow_mut().begin(session, shard.runtime().now(), fresh_id);
+    let (session, wanted) = match begun {
+        Ok(begun) => begun,
+        Err(code) => return Reply::Done(refuse(&responder, code)),
+    };
+    let bound = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
+    let bytes_max = bound(request.max_bytes).min(shard.settings().fetch_bytes_max);
+    let terms = FetchTerms {
+        bytes_max,
+        bytes_min: bound(request.min_bytes).min(bytes_max),
+        wait_max: Duration::from_millis(bound(request.max_wait_ms) as u64),
+    };
+    for wanted in &wanted {
+        if let Ok(log) = resolve(shard, &wanted.key) {
+            context.session().asks(shard.owner(log));
+        }
+    }
+    let sessions = sessions.clone();
+    Reply::in_turn(answer(Fetching { responder, sessions, context: session, wanted, terms }))
+}
+
+fn topic_ref(name: &str, id: TopicId, by_id: bool) -> TopicRef {
+    if by_id { TopicRef::Id(id) } else { TopicRef::Name(name.into()) }
+}
+
+fn wanted(request: &FetchRequest<'_>, by_id: bool) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for topic in &request.topics {
+        let topic_ref = topic_ref(&topic.topic, topic.topic_id, by_id);
+        wanted.extend(topic.partitions.iter().map(|partition| Wanted {
+            key: PartitionKey { topic: topic_ref.clone(), partition: partition.partition },
+            offset: Offset(partition.fetch_offset),
+            bytes_max: partition.partition_max_bytes,
+            leader_epoch: partition.current_leader_epoch,
+            last_fetched_epoch: partition.last_fetched_epoch,
+        }));
+    }
+    wanted
+}
+
+fn forgotten(request: &FetchRequest<'_>, by_id: bool) -> Vec<PartitionKey> {
+    let topics = request.forgotten_topics_data.iter();
+    topics
+        .flat_map(|topic| {
+            let topic_ref = topic_ref(&topic.topic, topic.topic_id, by_id);
+            topic
+                .partitions
+                .iter()
+                .map(move |&partition| PartitionKey { topic: topic_ref.clone(), partition })
+        })
+        .collect()
+}
+
+fn refuse(responder: &Responder, code: ErrorCode) -> Outcome {
+    let response = FetchResponse { error_code: code.code(), ..FetchResponse::default() };
+    responder.answer(code, |writer, version| response.encode(writer, version))
+}
+
+/// No client may fetch as a replica: it would move the high watermark (CVE-2018-1288).
+fn refuse_replica(responder: &Responder, request: &FetchRequest<'_>) -> Outcome {
+    let code = ErrorCode::TopicAuthorizationFailed;
+    let responses = request
+        .topics
+        .iter()
+        .map(|topic| FetchableTopicResponse {
+            topic: topic.topic.clone(),
+            topic_id: topic.topic_id,
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|partition| failed(partition.partition, code.into()))
+                .collect(),
+            ..FetchableTopicResponse::default()
+        })
+        .collect();
+    let response = FetchResponse { responses, ..FetchResponse::default() };
+    responder.answer(code, |writer, version| response.encode(writer, version))
+}
+
+/// The log that a partition's key means at this moment.
+fn resolve(shard: &Shard, key: &PartitionKey) -> Result<LogId, ErrorCode> {
+    let image = shard.image();
+    let topic = match &key.topic {
+        TopicRef::Id(id) if image.topic(*id).is_none() => return Err(ErrorCode::UnknownTopicId),
+        TopicRef::Id(id) => *id,
+        TopicRef::Name(name) => image.topic_id(name).ok_or(ErrorCode::UnknownTopicOrPartition)?,
+    };
+    let log = LogId { topic, partition: PartitionIndex(key.partition) };
+    match image.partition(&log) {
+        Some(_) => Ok(log),
+        None => Err(ErrorCode::UnknownTopicOrPartition),
+    }
+}
+
+fn part(log: LogId, wanted: &Wanted) -> FetchPart {
+    let epoch = |epoch: i32| (epoch >= 0).then_some(LeaderEpoch(epoch));
+    FetchPart {
+        log,
+        offset: wanted.offset,
+        bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
+        leader_epoch: epoch(wanted.leader_epoch),
+        last_fetched_epoch: epoch(wanted.last_fetched_epoch),
+    }
+}
+
+async fn answer(fetching: Fetching) -> Outcome {
+    let Fetching { responder, sessions, context, wanted, mut terms } = fetching;
+    let shard = responder.shard.clone();
+    let mut results: Vec<Option<RoutedResult>> = Vec::with_capacity(wanted.len());
+    let mut parts = Vec::with_capacity(wanted.len());
+    for wanted in &wanted {
+        results.push(match resolve(&shard, &wanted.key) {
+            Ok(log) => {
+                parts.push(part(log, wanted));
+                None
+            }
+            Err(code) => Some(Err(code.into())),
+        });
+    }
+    if results.iter().any(Option::is_some) {
+        // Something is to be said at once.
+        terms.wait_max = Duration::ZERO;
+    }
+    let mut found = shard::fetch(&shard, parts, terms).await.into_iter();
+    let mut externals = Vec::new();
+    let mut worst = ErrorCode::None;
+    let mut answered: Vec<(TopicRef, Vec<PartitionData<'static>>)> = Vec::new();
+    for (wanted, result) in wanted.iter().zip(results) {
+        let result =
+            result.or_else(|| found.next()).unwrap_or(Err(ErrorCode::UnknownServerError.into()));
+        if let (Err(failure), ErrorCode::None) = (&result, worst) {
+            worst = failure.code;
+        }
+        if !sessions.borrow_mut().must_say(&context, &wanted.key, said(&result)) {
+            continue;
+        }
+        let data = match result {
+            Ok(routed) => fetched(wanted.key.partition, routed, &mut externals),
+            Err(failure) => failed(wanted.key.partition, failure),
+        };
+        match answered.last_mut() {
+            Some((topic, partitions)) if *topic == wanted.key.topic => partitions.push(data),
+            _ => answered.push((wanted.key.topic.clone(), vec![data])),
+        }
+    }
+    let response = FetchResponse {
+        session_id: context.session_id(),
+        responses: answered.iter().map(topic_response).collect(),
+        ..FetchResponse::default()
+    };
+    responder.answer_with(worst, externals, |writer, version| response.encode(writer, version))
+}
+
+fn topic_response<'a>(
+    (topic, partitions): &'a (TopicRef, Vec<PartitionData<'static>>),
+) -> FetchableTopicResponse<'a> {
+    let (name, topic_id) = match topic {
+        TopicRef::Name(name) => (&**name, TopicId::ZERO),
+        TopicRef::Id(id) => ("", *id),
+    };
+    FetchableTopicResponse {
+        topic: name.into(),
+        topic_id,
+        partitions: partitions.clone(),
+        ..FetchableTopicResponse::default()
+    }
+}
+
+fn said(result: &RoutedResult) -> Said {
+    match result {
+        Ok(routed) => Said {
+            error: ErrorCode::None,
+            bytes: routed.len,
+            high_watermark: routed.place.high_watermark,
+            log_start: routed.place.log_start,
+            notable: routed.place.diverging.is_some(),
+        },
+        Err(failure) => Said {
+            error: failure.code,
+            bytes: 0,
+            high_watermark: failure.high_watermark,
+            log_start: failure.log_start,
+            notable: true,
+        },
+    }
+}
+
+/// A partition that was read. Without transactions the last stable offset is the high watermark,
+/// and nothing is aborted.
+fn fetched(
+    partition_index: i32,
+    routed: Routed,
+    externals: &mut Vec<Vec<Part>>,
+) -> PartitionData<'static> {
+    let Routed { place, parts, len } = routed;
+    let records = if len == 0 {
+        Records::Bytes(&[])
+    } else {
+        externals.push(parts.into_iter().map(into_part).collect());
+        Records::External { id: (externals.len() - 1) as u32, len: len as u32 }
+    };
+    let diverging_epoch =
+        place.diverging.map_or_else(EpochEndOffset::default, |diverging| EpochEndOffset {
+            epoch: diverging.epoch.0,
+            end_offset: diverging.end.0,
+            ..EpochEndOffset::default()
+        });
+    PartitionData {
+        partition_index,
+        high_watermark: place.high_watermark.0,
+        last_stable_offset: place.high_watermark.0,
+        log_start_offset: place.log_start.0,
+        aborted_transactions: None,
+        diverging_epoch,
+        records,
+        ..PartitionData::default()
+    }
+}
+
+fn into_part(part: ReadPart) -> Part {
+    match part {
+        ReadPart::Piece(piece) => Part::Piece(piece),
+        ReadPart::File(range) => {
+            Part::File { file: range.file, offset: range.offset, len: range.bytes as usize }
+        }
+    }
+}
+
+fn failed(partition_index: i32, failure: FetchFailure) -> PartitionData<'static> {
+    PartitionData {
+        partition_index,
+        error_code: failure.code.code(),
+        high_watermark: failure.high_watermark.0,
+        last_stable_offset: -1,
+        log_start_offset: failure.log_start.0,
+        aborted_transactions: None,
+        records: Records::Bytes(&[]),
+        ..PartitionData::default()
+    }
+}

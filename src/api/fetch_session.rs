@@ -1,0 +1,380 @@
+//! Incremental fetch sessions (KIP-227): what a consumer wants is remembered between its requests.
+//!
+//! A client opens a session with a full request (epoch 0), names only changes afterwards, and gets
+//! only partitions that have something to say. Sessions live on the shard that opened them; one
+//! that is asked for elsewhere is not found, and the client opens another. The number of sessions
+//! is bounded: a new one takes the place of one that has been idle for two minutes, or none.
+//! After Kafka's `FetchManager` and `FetchSession`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{ErrorCode, Offset, TopicId};
+use crate::runtime::clock::Monotonic;
+
+/// The epoch of a request that opens a session.
+pub const EPOCH_INITIAL: i32 = 0;
+/// The epoch of a request that wants no session and ends the one it names.
+pub const EPOCH_FINAL: i32 = -1;
+/// The id that stands for no session.
+pub const SESSION_NONE: i32 = 0;
+/// How long a session must be idle before a new one may take its place (Kafka: 2 minutes).
+const EVICTABLE_AFTER: Duration = Duration::from_secs(120);
+
+/// A topic as the request names it: by name up to version 12, by id from 13.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TopicRef {
+    /// Its name.
+    Name(Rc<str>),
+    /// Its id.
+    Id(TopicId),
+}
+
+/// A partition as the request names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PartitionKey {
+    /// The topic.
+    pub topic: TopicRef,
+    /// The partition's index.
+    pub partition: i32,
+}
+
+/// What a client wants of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which partition.
+    pub key: PartitionKey,
+    /// The offset to read from.
+    pub offset: Offset,
+    /// The most bytes of it in one response.
+    pub bytes_max: i32,
+    /// The leader epoch that the client knows, -1 if none.
+    pub leader_epoch: i32,
+    /// The epoch of the last record that it fetched, -1 if none (version 12).
+    pub last_fetched_epoch: i32,
+}
+
+/// What a response would say of one partition, as far as sessions compare it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// An error is always said.
+    pub error: ErrorCode,
+    /// Bytes of records.
+    pub bytes: usize,
+    /// The high watermark.
+    pub high_watermark: Offset,
+    /// The first offset of the log.
+    pub log_start: Offset,
+    /// Whether a diverging epoch or another reason to respond is there.
+    pub notable: bool,
+}
+
+struct Remembered {
+    wanted: Wanted,
+    high_watermark: Offset,
+    log_start: Offset,
+}
+
+struct Session {
+    epoch: i32,
+    by_id: bool,
+    used: Monotonic,
+    order_next: u64,
+    order: BTreeMap<u64, Remembered>,
+    places: FxHashMap<PartitionKey, u64>,
+}
+
+impl Session {
+    fn new(by_id: bool, now: Monotonic) -> Session {
+        Session {
+            epoch: 1,
+            by_id,
+            used: now,
+            order_next: 0,
+            order: BTreeMap::new(),
+            places: FxHashMap::default(),
+        }
+    }
+
+    fn want(&mut self, wanted: Wanted) {
+        if let Some(place) = self.places.get(&wanted.key)
+            && let Some(remembered) = self.order.get_mut(place)
+        {
+            remembered.wanted = wanted;
+            return;
+        }
+        let none = Offset(-1);
+        self.places.insert(wanted.key.clone(), self.order_next);
+        self.order
+            .insert(self.order_next, Remembered { wanted, high_watermark: none, log_start: none });
+        self.order_next += 1;
+    }
+
+    fn forget(&mut self, key: &PartitionKey) {
+        if let Some(place) = self.places.remove(key) {
+            self.order.remove(&place);
+        }
+    }
+
+    /// Whether an incremental response names the partition; remembers what it said.
+    fn must_say(&mut self, key: &PartitionKey, said: Said) -> bool {
+        let Some(&place) = self.places.get(key) else { return true };
+        let Some(remembered) = self.order.get_mut(&place) else { return true };
+        let changed = remembered.high_watermark != said.high_watermark
+            || remembered.log_start != said.log_start;
+        remembered.high_watermark = said.high_watermark;
+        remembered.log_start = said.log_start;
+        if !said.error.is_none() {
+            remembered.high_watermark = Offset(-1);
+            return true;
+        }
+        if said.bytes > 0 {
+            // Who was served goes to the end, so that a full response starves nobody.
+            if let Some(served) = self.order.remove(&place) {
+                self.order.insert(self.order_next, served);
+                self.places.insert(key.clone(), self.order_next);
+                self.order_next += 1;
+            }
+            return true;
+        }
+        changed || said.notable
+    }
+}
+
+/// How the response of a fetch is to be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Without a session: everything is said and the id is 0.
+    Sessionless,
+    /// The first response of a session: everything is said.
+    Full(i32),
+    /// A later response: only what changed is said.
+    Incremental(i32),
+}
+
+impl Context {
+    /// The session's id for the response.
+    pub fn session_id(&self) -> i32 {
+        match self {
+            Context::Sessionless => SESSION_NONE,
+            Context::Full(id) | Context::Incremental(id) => *id,
+        }
+    }
+}
+
+/// The sessions of one shard.
+pub struct FetchSessions {
+    sessions: FxHashMap<i32, Session>,
+    slots_max: usize,
+}
+
+impl FetchSessions {
+    /// At most `slots_max` sessions (`max.incremental.fetch.session.cache.slots` over the shards).
+    pub fn new(slots_max: usize) -> FetchSessions {
+        FetchSessions { sessions: FxHashMap::default(), slots_max }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Opens, continues or ends a session as the request says; returns how to respond and what
+    /// the client wants, in the order in which it is to be served. `fresh_id` is a random number.
+    pub fn begin(
+        &mut self,
+        request: SessionRequest,
+        now: Monotonic,
+        fresh_id: u32,
+    ) -> Result<(Context, Vec<Wanted>), ErrorCode> {
+        let SessionRequest { id, epoch, by_id, wanted, forgotten } = request;
+        if epoch == EPOCH_FINAL || epoch == EPOCH_INITIAL {
+            self.sessions.remove(&id);
+            if epoch == EPOCH_FINAL || wanted.is_empty() {
+                return Ok((Context::Sessionless, wanted));
+            }
+            return Ok((self.open(by_id, &wanted, now, fresh_id), wanted));
+        }
+        let session = self.sessions.get_mut(&id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
+        if session.epoch != epoch {
+            return Err(ErrorCode::InvalidFetchSessionEpoch);
+        }
+        if session.by_id != by_id {
+            return Err(ErrorCode::FetchSessionTopicIdError);
+        }
+        for key in &forgotten {
+            session.forget(key);
+        }
+        for wanted in wanted {
+            session.want(wanted);
+        }
+        if session.order.is_empty() {
+            self.sessions.remove(&id);
+            return Ok((Context::Sessionless, Vec::new()));
+        }
+        session.epoch = if epoch == i32::MAX { 1 } else { epoch + 1 };
+        session.used = now;
+        let wanted = session.order.values().map(|remembered| remembered.wanted.clone()).collect();
+        Ok((Context::Incremental(id), wanted))
+    }
+
+    fn open(&mut self, by_id: bool, wanted: &[Wanted], now: Monotonic, fresh: u32) -> Context {
+        if self.sessions.len() >= self.slots_max && !self.evict(now) {
+            return Context::Sessionless;
+        }
+        let mut id = ((fresh & 0x7fff_ffff) as i32).max(1);
+        while self.sessions.contains_key(&id) {
+            id = if id == i32::MAX { 1 } else { id + 1 };
+        }
+        let mut session = Session::new(by_id, now);
+        for wanted in wanted {
+            session.want(wanted.clone());
+        }
+        self.sessions.insert(id, session);
+        Context::Full(id)
+    }
+
+    fn evict(&mut self, now: Monotonic) -> bool {
+        let oldest = self.sessions.iter().min_by_key(|(id, session)| (session.used, **id));
+        let Some((&id, session)) = oldest else { return false };
+        if now.saturating_since(session.used) < EVICTABLE_AFTER {
+            return false;
+        }
+        self.sessions.remove(&id);
+        true
+    }
+
+    /// Whether the response in `context` names the partition.
+    pub fn must_say(&mut self, context: &Context, key: &PartitionKey, said: Said) -> bool {
+        match context {
+            Context::Sessionless => true,
+            Context::Full(id) => {
+                if let Some(session) = self.sessions.get_mut(id) {
+                    session.must_say(key, said);
+                }
+                true
+            }
+            Context::Incremental(id) => {
+                self.sessions.get_mut(id).is_none_or(|session| session.must_say(key, said))
+            }
+        }
+    }
+}
+
+/// The part of a Fetch request that sessions decide on.
+#[derive(Clone, Debug)]
+pub struct SessionRequest {
+    /// The session's id, 0 for none.
+    pub id: i32,
+    /// The session's epoch.
+    pub epoch: i32,
+    /// Whether topics are named by id (version 13 and above).
+    pub by_id: bool,
+    /// Partitions that are new or changed; all of them in a full request.
+    pub wanted: Vec<Wanted>,
+    /// Partitions no longer wanted.
+    pub forgotten: Vec<PartitionKey>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(partition: i32) -> PartitionKey {
+        PartitionKey { topic: TopicRef::Name("t".into()), partition }
+    }
+
+    fn wanted(partition: i32, offset: i64) -> Wanted {
+        Wanted {
+            key: key(partition),
+            offset: Offset(offset),
+            bytes_max: 100,
+            leader_epoch: -1,
+            last_fetched_epoch: -1,
+        }
+    }
+
+    fn request(id: i32, epoch: i32, wanted: Vec<Wanted>) -> SessionRequest {
+        SessionRequest { id, epoch, by_id: false, wanted, forgotten: Vec::new() }
+    }
+
+    fn said(bytes: usize, high_watermark: i64) -> Said {
+        Said {
+            error: ErrorCode::None,
+            bytes,
+            high_watermark: Offset(high_watermark),
+            log_start: Offset(0),
+            notable: false,
+        }
+    }
+
+    const NOW: Monotonic = Monotonic(0);
+
+    #[test]
+    fn a_session_remembers_and_says_only_what_changed() {
+        let mut sessions = FetchSessions::new(2);
+        let (context, all) = sessions
+            .begin(request(0, EPOCH_INITIAL, vec![wanted(0, 0), wanted(1, 0)]), NOW, 7)
+            .expect("a full request is served");
+        assert_eq!((context.clone(), all.len()), (Context::Full(7), 2));
+        assert!(sessions.must_say(&context, &key(0), said(0, 5)));
+        assert!(sessions.must_say(&context, &key(1), said(0, 5)));
+
+        let (context, all) = sessions
+            .begin(request(7, 1, vec![wanted(1, 3)]), NOW, 9)
+            .expect("the session is known");
+        assert_eq!(context, Context::Incremental(7));
+        assert_eq!(all, [wanted(0, 0), wanted(1, 3)]);
+        assert!(!sessions.must_say(&context, &key(0), said(0, 5)));
+        assert!(sessions.must_say(&context, &key(1), said(0, 6)));
+        assert!(sessions.must_say(&context, &key(0), said(10, 5)));
+
+        let (_, all) = sessions.begin(request(7, 2, vec![]), NOW, 9).expect("the epoch follows");
+        assert_eq!(all, [wanted(1, 3), wanted(0, 0)], "who was served goes to the end");
+    }
+
+    #[test]
+    fn errors_of_a_session_are_kafkas() {
+        let mut sessions = FetchSessions::new(2);
+        let begin = |sessions: &mut FetchSessions, request| {
+            sessions.begin(request, NOW, 7).map(|(context, _)| context)
+        };
+        assert_eq!(
+            begin(&mut sessions, request(5, 1, vec![])),
+            Err(ErrorCode::FetchSessionIdNotFound)
+        );
+        assert_eq!(begin(&mut sessions, request(0, 0, vec![wanted(0, 0)])), Ok(Context::Full(7)));
+        assert_eq!(
+            begin(&mut sessions, request(7, 3, vec![])),
+            Err(ErrorCode::InvalidFetchSessionEpoch)
+        );
+        let by_id = SessionRequest { by_id: true, ..request(7, 1, vec![]) };
+        assert_eq!(begin(&mut sessions, by_id), Err(ErrorCode::FetchSessionTopicIdError));
+        let emptied = SessionRequest { forgotten: vec![key(0)], ..request(7, 1, vec![]) };
+        assert_eq!(begin(&mut sessions, emptied), Ok(Context::Sessionless));
+        assert!(sessions.is_empty());
+    }
+
+    #[test]
+    fn a_full_cache_gives_way_only_to_time() {
+        let mut sessions = FetchSessions::new(1);
+        let open = |sessions: &mut FetchSessions, now, id| {
+            let (context, _) =
+                sessions.begin(request(0, 0, vec![wanted(0, 0)]), now, id).expect("served");
+            context
+        };
+        assert_eq!(open(&mut sessions, NOW, 1), Context::Full(1));
+        assert_eq!(open(&mut sessions, NOW, 2), Context::Sessionless);
+        let later = Monotonic(121_000_000_000);
+        assert_eq!(open(&mut sessions, later, 3), Context::Full(3));
+        assert_eq!(sessions.len(), 1);
+    }
+}

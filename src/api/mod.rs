@@ -1,0 +1,22 @@
+//! Kafka's APIs: one file per family, from a decoded request to an answer.
+//!
+//! A handler checks, asks the shards and the controller, and puts Kafka's error codes on what comes
+//! back; it keeps no state but fetch sessions. Invariants: everything that changes something is
+//! begun in the order of the requests on its connection; what waits borrows nothing of the frame.
+//! Deliberately absent: sockets, framing, and every API that [`versions::SERVED`] does not list.
+
+pub mod cluster;
+pub mod configs;
+pub mod encode;
+pub mod epochs;
+pub mod fetch;
+pub mod fetch_session;
+pub mod list_offsets;
+pub mod metadata;
+pub mod produce;
+pub mod producer_ids;
+pub mod reply;
+pub mod request;
+pub mod session;
+pub mod topics;
+pub mod versions;

@@ -1,0 +1,193 @@
+//! Produce: validate each batch, append it in order, answer when it is as durable as promised.
+
+use bytes::Bytes;
+
+use crate::api::encode::Responder;
+use crate::api::reply::{Outcome, Reply};
+use crate::api::request::RequestContext;
+use crate::model::{ErrorCode, LogId, Offset, PartitionIndex, TopicId};
+use crate::protocol::produce_request::{PartitionProduceData, ProduceRequest};
+use crate::protocol::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use crate::record::{InvalidBatch, ProduceRules, validate};
+use crate::shard::{AppendFailure, Appended, Appends, SentAppends};
+
+/// The first version that names topics by id.
+const VERSION_TOPIC_IDS: i16 = 13;
+/// The first version that may carry zstd.
+const VERSION_ZSTD: i16 = 7;
+
+/// One partition of the request, for the answer.
+struct Asked {
+    index: i32,
+    faults: Vec<(i32, String)>,
+}
+
+/// One topic of the request, for the answer.
+struct AskedTopic {
+    name: String,
+    id: TopicId,
+    partitions: Vec<Asked>,
+}
+
+/// Serves a Produce request; the batches are in their logs, or on their way there, on return.
+pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> Reply {
+    let acks = request.acks;
+    let whole = refused_as_a_whole(&request);
+    let mut appends = Appends::new(context.shard(), acks);
+    let mut asked = Vec::with_capacity(request.topic_data.len());
+    for topic in &request.topic_data {
+        let found = context.topic(&topic.name, topic.topic_id, VERSION_TOPIC_IDS);
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        for data in &topic.partition_data {
+            let mut one = Asked { index: data.index, faults: Vec::new() };
+            match whole.map_or(found, Err) {
+                Ok(id) => append(context, &mut appends, id, data, &mut one).await,
+                Err(code) => appends.refuse(code.into()),
+            }
+            partitions.push(one);
+        }
+        asked.push(AskedTopic { name: topic.name.to_string(), id: topic.topic_id, partitions });
+    }
+    let sent = appends.send();
+    let responder = context.responder();
+    if acks == 0 {
+        return Reply::later(unanswered(sent));
+    }
+    Reply::later(answer(responder, asked, sent))
+}
+
+fn refused_as_a_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {
+    if request.transactional_id.is_some() {
+        // Transactions do not exist yet, so nothing is accepted that could not be undone.
+        return Some(ErrorCode::InvalidRequest);
+    }
+    (!matches!(request.acks, -1..=1)).then_some(ErrorCode::InvalidRequiredAcks)
+}
+
+/// Validates one batch and hands it to its partition.
+async fn append(
+    context: &RequestContext,
+    appends: &mut Appends,
+    topic: TopicId,
+    data: &PartitionProduceData<'_>,
+    asked: &mut Asked,
+) {
+    let shard = context.shard();
+    let log = LogId { topic, partition: PartitionIndex(data.index) };
+    if shard.image().partition(&log).is_none() {
+        return appends.refuse(ErrorCode::UnknownTopicOrPartition.into());
+    }
+    let config = shard.topic_config(topic);
+    let rules = ProduceRules {
+        zstd_permitted: context.version() >= VERSION_ZSTD,
+        ..ProduceRules::of_topic(&config, shard.runtime().wall_clock_ms())
+    };
+    let batch = data.records.bytes();
+    let accepted = match validate(batch, &rules) {
+        Ok(accepted) => accepted,
+        Err(invalid) => return appends.refuse(refusal(&invalid, &mut asked.faults)),
+    };
+    context.session().asks(shard.owner(log));
+    if accepted.max_timestamp == accepted.header.max_timestamp {
+        return appends.add(log, batch, || Bytes::copy_from_slice(batch)).await;
+    }
+    let mut corrected = batch.to_vec();
+    crate::record::batch::set_max_timestamp(&mut corrected, accepted.max_timestamp);
+    let corrected = Bytes::from(corrected);
+    appends.add(log, &corrected, || corrected.clone()).await;
+}
+
+/// Kafka's error for a refused batch, and the records that it names (KIP-467).
+fn refusal(invalid: &InvalidBatch, faults: &mut Vec<(i32, String)>) -> AppendFailure {
+    let code = match invalid {
+        InvalidBatch::Magic(_) => ErrorCode::InvalidRecord,
+        InvalidBatch::Corrupt(_) | InvalidBatch::Crc { .. } => ErrorCode::CorruptMessage,
+        InvalidBatch::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        InvalidBatch::Codec(_) => ErrorCode::UnsupportedCompressionType,
+        InvalidBatch::Timestamps(_) => ErrorCode::InvalidTimestamp,
+        InvalidBatch::Missing
+        | InvalidBatch::MoreThanOne
+        | InvalidBatch::Header(_)
+        | InvalidBatch::Malformed { .. }
+        | InvalidBatch::Compressed(_)
+        | InvalidBatch::Records(_) => ErrorCode::InvalidRecord,
+    };
+    if let InvalidBatch::Records(list) | InvalidBatch::Timestamps(list) = invalid {
+        faults.extend(list.iter().map(|fault| (fault.index, fault.message.clone())));
+    }
+    AppendFailure { message: Some(invalid.to_string()), ..code.into() }
+}
+
+/// With acks=0 there is no response; after an error the connection is closed, as Kafka does, so
+/// that the producer learns of it.
+async fn unanswered(sent: SentAppends) -> Outcome {
+    if sent.wait().await.iter().any(Result::is_err) {
+        return Outcome::Close("a batch that was sent with acks=0 was refused");
+    }
+    Outcome::Silent
+}
+
+async fn answer(responder: Responder, asked: Vec<AskedTopic>, sent: SentAppends) -> Outcome {
+    let mut results = sent.wait().await.into_iter();
+    let mut worst = ErrorCode::None;
+    let responses = asked
+        .iter()
+        .map(|topic| {
+            let partition_responses = topic
+                .partitions
+                .iter()
+                .map(|asked| {
+                    let result =
+                        results.next().unwrap_or(Err(ErrorCode::UnknownServerError.into()));
+                    if let (Err(failure), ErrorCode::None) = (&result, worst) {
+                        worst = failure.code;
+                    }
+                    partition_response(asked, result)
+                })
+                .collect();
+            TopicProduceResponse {
+                name: topic.name.as_str().into(),
+                topic_id: topic.id,
+                partition_responses,
+                ..TopicProduceResponse::default()
+            }
+        })
+        .collect();
+    let response = ProduceResponse { responses, ..ProduceResponse::default() };
+    responder.answer(worst, |writer, version| response.encode(writer, version))
+}
+
+fn partition_response(
+    asked: &Asked,
+    result: Result<Appended, AppendFailure>,
+) -> PartitionProduceResponse<'_> {
+    match result {
+        Ok(appended) => PartitionProduceResponse {
+            index: asked.index,
+            base_offset: appended.base_offset.0,
+            log_append_time_ms: appended.log_append_time.unwrap_or(-1),
+            log_start_offset: appended.log_start.0,
+            ..PartitionProduceResponse::default()
+        },
+        Err(failure) => PartitionProduceResponse {
+            index: asked.index,
+            error_code: failure.code.code(),
+            base_offset: Offset(-1).0,
+            log_append_time_ms: -1,
+            log_start_offset: failure.log_start.0,
+            record_errors: asked
+                .faults
+                .iter()
+                .map(|(index, message)| BatchIndexAndErrorMessage {
+                    batch_index: *index,
+                    batch_index_error_message: Some(message.as_str().into()),
+                    ..BatchIndexAndErrorMessage::default()
+                })
+                .collect(),
+            error_message: failure.message.map(Into::into),
+            ..PartitionProduceResponse::default()
+        },
+    }
+}

@@ -1,0 +1,69 @@
+//! What the broker remembers of a client for as long as its connection lasts.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+
+use crate::model::ShardId;
+use crate::runtime::Monotonic;
+
+/// One connection's client.
+pub struct Session {
+    peer: SocketAddr,
+    listener: usize,
+    last_request: Cell<Monotonic>,
+    software: RefCell<Option<(String, String)>>,
+    owners: RefCell<Vec<ShardId>>,
+}
+
+impl Session {
+    /// A client that connected by the listener of that index.
+    pub fn new(peer: SocketAddr, listener: usize, now: Monotonic) -> Session {
+        Session {
+            peer,
+            listener,
+            last_request: Cell::new(now),
+            software: RefCell::default(),
+            owners: RefCell::default(),
+        }
+    }
+
+    /// Where it connects from.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The index of its listener in the settings.
+    pub fn listener(&self) -> usize {
+        self.listener
+    }
+
+    /// When its last request came.
+    pub fn last_request(&self) -> Monotonic {
+        self.last_request.get()
+    }
+
+    /// A request has come.
+    pub fn touch(&self, now: Monotonic) {
+        self.last_request.set(now);
+    }
+
+    /// What the client calls itself (KIP-511).
+    pub fn set_software(&self, name: &str, version: &str) {
+        *self.software.borrow_mut() = Some((name.into(), version.into()));
+    }
+
+    /// The client's software name and version, once it has said them.
+    pub fn software(&self) -> Option<(String, String)> {
+        self.software.borrow().clone()
+    }
+
+    /// The current request asks for a partition of that shard.
+    pub fn asks(&self, owner: ShardId) {
+        self.owners.borrow_mut().push(owner);
+    }
+
+    /// The shards that were asked for since the last call.
+    pub fn take_asked(&self) -> Vec<ShardId> {
+        self.owners.take()
+    }
+}
