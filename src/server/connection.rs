@@ -1,0 +1,178 @@
+//! One client's connection: an owned value that any shard of the process can serve.
+//!
+//! The reader below cuts frames and runs the first stage of each request in order; the writer
+//! (`pipeline`) sends the responses in order. Everything that belongs to the connection is in
+//! [`Connection`], so that between two requests it can be taken apart, sent to another shard with
+//! its descriptor and what is left in its decoder, and go on there.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tracing::{debug, warn};
+
+use crate::api::fetch::SharedSessions;
+use crate::api::session::Session;
+use crate::model::ShardId;
+use crate::runtime::Lane;
+use crate::runtime::net::Stream;
+use crate::runtime::sync::{Event, select2};
+use crate::server::decoder::{Decoder, Frame, Step};
+use crate::server::dispatch;
+use crate::server::locality::Locality;
+use crate::server::pipeline::Pipeline;
+use crate::shard::{MovedConnection, Shard};
+
+/// A connection between two requests.
+pub struct Connection {
+    stream: Stream,
+    peer: SocketAddr,
+    decoder: Decoder,
+    session: Rc<Session>,
+    locality: Locality,
+}
+
+/// Why the reader stopped.
+enum End {
+    Closed,
+    Refused(String),
+    Moves(ShardId),
+}
+
+impl Connection {
+    /// A connection just accepted on the listener of that index.
+    pub fn accepted(
+        shard: &Shard,
+        stream: Stream,
+        peer: SocketAddr,
+        listener: usize,
+    ) -> Connection {
+        Connection {
+            stream,
+            peer,
+            decoder: Decoder::new(shard.settings().request_bytes_max),
+            session: Rc::new(Session::new(peer, listener, shard.runtime().now())),
+            locality: Locality::new(shard.id(), shard.shard_count()),
+        }
+    }
+
+    /// A connection that another shard sent here.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be used on this shard's ring.
+    pub fn arrived(shard: &Shard, moved: MovedConnection) -> io::Result<Connection> {
+        let MovedConnection { stream, peer, listener } = moved;
+        let stream = shard.runtime().net().attach(stream)?;
+        let fresh = Connection::accepted(shard, stream, peer, listener);
+        Ok(Connection { locality: Locality::settled(shard.id(), shard.shard_count()), ..fresh })
+    }
+
+    /// The peer's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// What the broker remembers of the client.
+    pub fn session(&self) -> &Rc<Session> {
+        &self.session
+    }
+
+    /// Serves the connection until its peer leaves, `end` fires or it moves away.
+    pub async fn serve(mut self, shard: &Rc<Shard>, sessions: &SharedSessions, end: Rc<Event>) {
+        let pipeline = Pipeline::new(shard);
+        let writer = pipeline.clone().write_responses(self.stream.clone(), end.clone());
+        shard.runtime().spawn(Lane::Hot, writer);
+        let ended = end.listen();
+        let reading = self.read_requests(shard, sessions, &pipeline);
+        match select2(reading, ended).await.left() {
+            Some(End::Refused(reason)) => {
+                if shard.log_budget().allow() {
+                    warn!(peer = %self.peer, reason, "closed a connection");
+                }
+            }
+            Some(End::Moves(target)) => return self.move_to(shard, target, &pipeline).await,
+            Some(End::Closed) | None => debug!(peer = %self.peer, "connection ended"),
+        }
+        end.notify_all();
+        pipeline.finished().await;
+    }
+
+    async fn read_requests(
+        &mut self,
+        shard: &Rc<Shard>,
+        sessions: &SharedSessions,
+        pipeline: &Rc<Pipeline>,
+    ) -> End {
+        loop {
+            match self.decoder.step() {
+                Err(error) => return End::Refused(error.to_string()),
+                Ok(Step::Frame(frame)) => {
+                    if let Some(end) = self.request(shard, sessions, pipeline, frame).await {
+                        return end;
+                    }
+                }
+                Ok(Step::Fill { body, from }) => {
+                    let (body, result) = self.stream.recv_exact(body, from).await;
+                    if let Err(error) = result {
+                        debug!(peer = %self.peer, %error, "the peer left inside a request");
+                        return End::Closed;
+                    }
+                    shard.metrics().received(body.len() - from);
+                    self.decoder.filled(body);
+                }
+                Ok(Step::Receive) => match self.stream.recv().await {
+                    Ok(bytes) if bytes.is_empty() => return End::Closed,
+                    Ok(bytes) => {
+                        shard.metrics().received(bytes.len());
+                        self.decoder.received(bytes);
+                    }
+                    Err(error) => {
+                        debug!(peer = %self.peer, %error, "receiving failed");
+                        return End::Closed;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Runs the first stage of one request and queues its reply.
+    async fn request(
+        &mut self,
+        shard: &Rc<Shard>,
+        sessions: &SharedSessions,
+        pipeline: &Rc<Pipeline>,
+        frame: Frame,
+    ) -> Option<End> {
+        self.session.touch(shard.runtime().now());
+        let permit = pipeline.admit(frame.len()).await;
+        let reply = match dispatch::handle(shard, &self.session, sessions, &frame).await {
+            Ok(reply) => reply,
+            Err(error) => return Some(End::Refused(error.to_string())),
+        };
+        drop(frame);
+        if !pipeline.push(reply, permit).await {
+            return Some(End::Closed);
+        }
+        let asked = self.session.take_asked();
+        if !shard.settings().connections_move_to_owner {
+            return None;
+        }
+        self.locality.asked_for(asked.into_iter());
+        let target = self.locality.better_shard()?;
+        self.decoder.is_empty().then_some(End::Moves(target))
+    }
+
+    /// Lets what is under way leave, then sends the connection to `target`.
+    async fn move_to(self, shard: &Shard, target: ShardId, pipeline: &Pipeline) {
+        let Connection { stream, peer, session, .. } = self;
+        pipeline.close();
+        pipeline.finished().await;
+        let Some(stream) = stream.detach() else {
+            debug!(%peer, "the peer left before its connection could move");
+            return;
+        };
+        debug!(%peer, from = %shard.id(), to = %target, "a connection moves to its partitions");
+        let listener = session.listener();
+        shard.send_connection(target, MovedConnection { stream, peer, listener });
+    }
+}

@@ -1,0 +1,236 @@
+//! Cuts a connection's bytes into request frames without trusting the declared length.
+//!
+//! A frame is a big-endian `i32` length and as many bytes. A frame that lies whole in one receive
+//! buffer is handed on where it lies; one that continues is collected in a vector that grows with
+//! the bytes that arrived, never with the length that was announced.
+
+use std::ops::{Deref, Range};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::model::units::KIB;
+use crate::runtime::net::RecvBytes;
+
+/// The first reservation for a long body, in bytes: what a socket buffer holds at once.
+const COLLECT_BYTES_FIRST: usize = 64 * KIB;
+
+/// The peer announced a frame that no request may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// Longer than `socket.request.max.bytes`.
+    #[error("a request of {size} bytes was announced, socket.request.max.bytes is {max}")]
+    TooLarge {
+        /// The announced length in bytes.
+        size: i32,
+        /// The configured bound in bytes.
+        max: usize,
+    },
+    /// A negative length.
+    #[error("a request of {size} bytes was announced: the peer does not speak the Kafka protocol")]
+    Negative {
+        /// The announced length in bytes.
+        size: i32,
+    },
+}
+
+/// The bytes of one request, without its length.
+#[derive(Clone, Debug)]
+pub enum Frame {
+    /// Lies in a receive buffer, which goes back to its pool when the last frame in it is dropped.
+    Shared(Rc<RecvBytes>, Range<usize>),
+    /// Was collected over several receives.
+    Owned(Bytes),
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Frame::Shared(bytes, range) => &bytes[range.clone()],
+            Frame::Owned(bytes) => bytes,
+        }
+    }
+}
+
+/// What the connection does next.
+#[derive(Debug)]
+pub enum Step {
+    /// A request is complete.
+    Frame(Frame),
+    /// More bytes are needed, of whatever number.
+    Receive,
+    /// Exactly the rest of a long body is needed: receive into the collected vector from `from`.
+    Fill {
+        /// The vector, already as long as the part that may be filled now.
+        body: Vec<u8>,
+        /// Where the missing bytes begin.
+        from: usize,
+    },
+}
+
+/// The decoder's state: at most one receive buffer and one unfinished frame.
+#[derive(Debug)]
+pub struct Decoder {
+    input: Option<(Rc<RecvBytes>, usize)>,
+    partial: Vec<u8>,
+    size_max: usize,
+}
+
+impl Decoder {
+    /// A decoder that refuses frames longer than `size_max` bytes.
+    pub fn new(size_max: usize) -> Decoder {
+        Decoder { input: None, partial: Vec::new(), size_max }
+    }
+
+    /// True between two frames: nothing is buffered.
+    pub fn is_empty(&self) -> bool {
+        self.input.is_none() && self.partial.is_empty()
+    }
+
+    /// Takes the bytes of one receive; the ones before have been used up by [`Decoder::step`].
+    pub fn received(&mut self, bytes: RecvBytes) {
+        debug_assert!(self.input.is_none(), "the buffer before must be used up first");
+        self.input = Some((Rc::new(bytes), 0));
+    }
+
+    /// Takes back the vector of [`Step::Fill`] once it is full.
+    pub fn filled(&mut self, body: Vec<u8>) {
+        self.partial = body;
+    }
+
+    /// The next frame, or what is missing for it.
+    pub fn step(&mut self) -> Result<Step, FrameError> {
+        if self.partial.is_empty()
+            && let Some((input, start)) = self.input.take()
+        {
+            let left = input.len() - start;
+            if left >= 4 {
+                let size = self.size_of(&input[start..])?;
+                if left - 4 >= size {
+                    let end = start + 4 + size;
+                    if end < input.len() {
+                        self.input = Some((input.clone(), end));
+                    }
+                    return Ok(Step::Frame(Frame::Shared(input, start + 4..end)));
+                }
+            }
+            self.partial.extend_from_slice(&input[start..]);
+        }
+        self.collect()
+    }
+
+    /// Continues an unfinished frame with what has been received.
+    fn collect(&mut self) -> Result<Step, FrameError> {
+        if self.partial.len() < 4 {
+            self.take_input(4);
+            if self.partial.len() < 4 {
+                return Ok(Step::Receive);
+            }
+        }
+        let whole = 4 + self.size_of(&self.partial)?;
+        self.take_input(whole);
+        let from = self.partial.len();
+        if from == whole {
+            let body = Bytes::from(std::mem::take(&mut self.partial));
+            return Ok(Step::Frame(Frame::Owned(body.slice(4..))));
+        }
+        if whole < COLLECT_BYTES_FIRST {
+            return Ok(Step::Receive);
+        }
+        let mut body = std::mem::take(&mut self.partial);
+        let until = whole.min((from * 2).max(COLLECT_BYTES_FIRST));
+        body.resize(until, 0);
+        Ok(Step::Fill { body, from })
+    }
+
+    /// Moves received bytes to the unfinished frame until it has `want` bytes.
+    fn take_input(&mut self, want: usize) {
+        let Some((input, start)) = self.input.take() else { return };
+        let end = input.len().min(start + want.saturating_sub(self.partial.len()));
+        self.partial.extend_from_slice(&input[start..end]);
+        if end < input.len() {
+            self.input = Some((input, end));
+        }
+    }
+
+    /// The announced length at the front of `bytes`, which has four at least.
+    fn size_of(&self, bytes: &[u8]) -> Result<usize, FrameError> {
+        let size = i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let Ok(checked) = usize::try_from(size) else {
+            return Err(FrameError::Negative { size });
+        };
+        if checked > self.size_max {
+            return Err(FrameError::TooLarge { size, max: self.size_max });
+        }
+        Ok(checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame_of(body: &[u8]) -> Vec<u8> {
+        let mut bytes = (body.len() as i32).to_be_bytes().to_vec();
+        bytes.extend_from_slice(body);
+        bytes
+    }
+
+    /// Feeds `stream` in pieces of `piece` bytes and returns the frames that came out.
+    fn check(stream: &[u8], piece: usize, size_max: usize) -> Result<Vec<Vec<u8>>, FrameError> {
+        let mut decoder = Decoder::new(size_max);
+        let mut at = 0;
+        let mut frames = Vec::new();
+        loop {
+            match decoder.step()? {
+                Step::Frame(frame) => frames.push(frame.to_vec()),
+                Step::Receive => {
+                    if at == stream.len() {
+                        return Ok(frames);
+                    }
+                    let end = stream.len().min(at + piece);
+                    decoder.received(RecvBytes::from(stream[at..end].to_vec()));
+                    at = end;
+                }
+                Step::Fill { mut body, from } => {
+                    let count = (body.len() - from).min(stream.len() - at);
+                    if count < body.len() - from {
+                        return Ok(frames);
+                    }
+                    body[from..].copy_from_slice(&stream[at..at + count]);
+                    at += count;
+                    decoder.filled(body);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_they_are_cut() {
+        let long: Vec<u8> = (0..300_000u32).map(|value| value as u8).collect();
+        let bodies: [&[u8]; 5] = [b"a", b"", b"hello", &long, b"tail"];
+        let stream: Vec<u8> = bodies.iter().flat_map(|body| frame_of(body)).collect();
+        for piece in [1, 2, 3, 4, 5, 7, 1000, 16 * 1024, stream.len()] {
+            let frames = check(&stream, piece, 1 << 20).expect("all lengths are allowed");
+            assert_eq!(frames, bodies.map(<[u8]>::to_vec), "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_length_out_of_bounds_is_refused_before_its_bytes_arrive() {
+        let too_large = 1025i32.to_be_bytes();
+        assert_eq!(check(&too_large, 4, 1024), Err(FrameError::TooLarge { size: 1025, max: 1024 }));
+        assert_eq!(check(&[0xff; 4], 1, 1024), Err(FrameError::Negative { size: -1 }));
+    }
+
+    #[test]
+    fn a_long_announcement_allocates_no_more_than_a_first_piece() {
+        let mut decoder = Decoder::new(100 << 20);
+        decoder.received(RecvBytes::from((90i32 << 20).to_be_bytes().to_vec()));
+        let Ok(Step::Fill { body, from }) = decoder.step() else { panic!("a body must follow") };
+        assert_eq!((body.len(), from), (COLLECT_BYTES_FIRST, 4));
+    }
+}

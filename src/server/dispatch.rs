@@ -1,0 +1,171 @@
+//! From a frame to its handler: header, version check, decoding, and the one match over the APIs.
+
+use std::rc::Rc;
+
+use thiserror::Error;
+
+use crate::api::encode::Responder;
+use crate::api::fetch::SharedSessions;
+use crate::api::reply::Reply;
+use crate::api::request::RequestContext;
+use crate::api::session::Session;
+use crate::api::{cluster, configs, epochs, fetch, list_offsets, metadata, producer_ids};
+use crate::api::{produce, topics, versions};
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::errors::DecodeError;
+use crate::protocol::frame;
+use crate::protocol::reader::Reader;
+use crate::shard::Shard;
+
+/// A request that cannot be answered: its connection is closed.
+#[derive(Debug, Error)]
+pub enum BadRequest {
+    /// The bytes are not a request.
+    #[error("the request does not parse: {0}")]
+    Malformed(#[from] DecodeError),
+    /// The API is known, and not served by this broker.
+    #[error(
+        "{api} version {version} is not supported by this broker: clients see in ApiVersions what is"
+    )]
+    Unsupported {
+        /// Kafka's name of the API.
+        api: &'static str,
+        /// The version asked for.
+        version: i16,
+    },
+}
+
+/// Decodes a whole body, of which nothing may be left over.
+macro_rules! decode {
+    ($body:expr, $version:expr, $module:ident::$request:ident) => {{
+        let mut reader = Reader::new($body);
+        let request = crate::protocol::$module::$request::decode(&mut reader, $version)?;
+        reader.finish()?;
+        request
+    }};
+}
+
+/// Runs the first stage of the request in `bytes`.
+pub async fn handle(
+    shard: &Rc<Shard>,
+    session: &Rc<Session>,
+    sessions: &SharedSessions,
+    bytes: &[u8],
+) -> Result<Reply, BadRequest> {
+    let (header, body) = frame::request(bytes)?;
+    let (api, version) = (header.api_key, header.api_version);
+    let served = versions::answered(api);
+    let known = served.is_some_and(|range| range.contains(version));
+    let responder = Responder {
+        shard: shard.clone(),
+        api,
+        // The client of an unknown ApiVersions version understands version 0.
+        version: if known { version } else { 0 },
+        correlation_id: header.correlation_id,
+        received: shard.runtime().now(),
+    };
+    let client_id = header.client_id.map(str::to_string);
+    let context = RequestContext::new(responder, session.clone(), client_id);
+    if !known {
+        if api == ApiKey::ApiVersions {
+            return Ok(versions::unsupported_version(&context));
+        }
+        return Err(BadRequest::Unsupported { api: api.name(), version });
+    }
+    Ok(match api {
+        ApiKey::Produce => {
+            let request = decode!(body, version, produce_request::ProduceRequest);
+            produce::produce(&context, request).await
+        }
+        ApiKey::Fetch => {
+            let request = decode!(body, version, fetch_request::FetchRequest);
+            fetch::fetch(&context, sessions, &request)
+        }
+        ApiKey::ApiVersions => {
+            let request = decode!(body, version, api_versions_request::ApiVersionsRequest);
+            versions::api_versions(&context, &request)
+        }
+        ApiKey::ListOffsets => {
+            let request = decode!(body, version, list_offsets_request::ListOffsetsRequest);
+            list_offsets::list_offsets(&context, &request)
+        }
+        ApiKey::OffsetForLeaderEpoch => {
+            let request = decode!(
+                body,
+                version,
+                offset_for_leader_epoch_request::OffsetForLeaderEpochRequest
+            );
+            epochs::offset_for_leader_epoch(&context, &request)
+        }
+        ApiKey::Metadata => {
+            let request = decode!(body, version, metadata_request::MetadataRequest);
+            metadata::metadata(&context, &request)
+        }
+        ApiKey::InitProducerId => {
+            let request = decode!(body, version, init_producer_id_request::InitProducerIdRequest);
+            producer_ids::init_producer_id(&context, &request)
+        }
+        _ => return handle_admin(&context, api, version, body),
+    })
+}
+
+/// The APIs of administrators, which are rare.
+fn handle_admin(
+    context: &RequestContext,
+    api: ApiKey,
+    version: i16,
+    body: &[u8],
+) -> Result<Reply, BadRequest> {
+    Ok(match api {
+        ApiKey::CreateTopics => {
+            let request = decode!(body, version, create_topics_request::CreateTopicsRequest);
+            topics::create_topics(context, &request)
+        }
+        ApiKey::DeleteTopics => {
+            let request = decode!(body, version, delete_topics_request::DeleteTopicsRequest);
+            topics::delete_topics(context, &request)
+        }
+        ApiKey::CreatePartitions => {
+            let request =
+                decode!(body, version, create_partitions_request::CreatePartitionsRequest);
+            topics::create_partitions(context, &request)
+        }
+        ApiKey::DescribeConfigs => {
+            let request = decode!(body, version, describe_configs_request::DescribeConfigsRequest);
+            configs::describe_configs(context, &request)
+        }
+        ApiKey::AlterConfigs => {
+            let request = decode!(body, version, alter_configs_request::AlterConfigsRequest);
+            configs::alter_configs(context, &request)
+        }
+        ApiKey::IncrementalAlterConfigs => {
+            let request = decode!(
+                body,
+                version,
+                incremental_alter_configs_request::IncrementalAlterConfigsRequest
+            );
+            configs::incremental_alter_configs(context, &request)
+        }
+        ApiKey::ListPartitionReassignments => {
+            let request = decode!(
+                body,
+                version,
+                list_partition_reassignments_request::ListPartitionReassignmentsRequest
+            );
+            cluster::list_partition_reassignments(context, &request)
+        }
+        ApiKey::DescribeCluster => {
+            let request = decode!(body, version, describe_cluster_request::DescribeClusterRequest);
+            cluster::describe_cluster(context, &request)
+        }
+        ApiKey::DescribeTopicPartitions => {
+            let request = decode!(
+                body,
+                version,
+                describe_topic_partitions_request::DescribeTopicPartitionsRequest
+            );
+            cluster::describe_topic_partitions(context, &request)
+        }
+        _ => return Err(BadRequest::Unsupported { api: api.name(), version }),
+    })
+}

@@ -1,0 +1,176 @@
+//! Accepting connections on one shard, and ending those that are idle for too long.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use slab::Slab;
+use tracing::warn;
+
+use crate::api::fetch::SharedSessions;
+use crate::api::fetch_session::FetchSessions;
+use crate::api::session::Session;
+use crate::runtime::Lane;
+use crate::runtime::net::Listener;
+use crate::runtime::sync::{Event, select2};
+use crate::server::connection::Connection;
+use crate::server::quota::ConnectionQuota;
+use crate::shard::Shard;
+
+/// How often idle connections are looked for, at most.
+const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(30);
+
+/// Everything that the connections of one shard share.
+pub struct Acceptor {
+    shard: Rc<Shard>,
+    quota: ConnectionQuota,
+    sessions: SharedSessions,
+    open: RefCell<Slab<(Weak<Session>, Rc<Event>)>>,
+    stop: Event,
+}
+
+impl Acceptor {
+    /// The connections of `shard`, none yet.
+    pub fn new(shard: &Rc<Shard>, quota: ConnectionQuota) -> Rc<Acceptor> {
+        let slots = shard.settings().fetch_session_slots / usize::from(shard.shard_count());
+        Rc::new(Acceptor {
+            shard: shard.clone(),
+            quota,
+            sessions: Rc::new(RefCell::new(FetchSessions::new(slots.max(1)))),
+            open: RefCell::default(),
+            stop: Event::new(),
+        })
+    }
+
+    /// The fetch sessions of this shard.
+    pub fn sessions(&self) -> &SharedSessions {
+        &self.sessions
+    }
+
+    /// Ends every connection and every listener of this shard.
+    pub fn stop(&self) {
+        self.stop.notify_all();
+        for (_, end) in self.open.borrow().iter().map(|(_, open)| open) {
+            end.notify_all();
+        }
+    }
+
+    /// Counts the connection and serves it in a task of its own.
+    fn start(self: &Rc<Self>, connect: impl FnOnce(&Shard) -> io::Result<Connection>) {
+        let connection = match connect(&self.shard) {
+            Ok(connection) => connection,
+            Err(error) => {
+                if self.shard.log_budget().allow() {
+                    warn!(%error, "a connection could not be taken over");
+                }
+                return;
+            }
+        };
+        let Some(guard) = self.shard.gate().enter() else { return };
+        let peer = connection.peer();
+        let admission = match self.quota.admit(peer.ip()) {
+            Ok(admission) => admission,
+            Err(key) => {
+                if self.shard.log_budget().allow() {
+                    warn!(%peer, "connection refused: {key} is reached");
+                }
+                return;
+            }
+        };
+        let end = Rc::new(Event::new());
+        let session = Rc::downgrade(connection.session());
+        let place = self.open.borrow_mut().insert((session, end.clone()));
+        let acceptor = self.clone();
+        self.shard.metrics().connection_opened();
+        self.shard.runtime().spawn(Lane::Hot, async move {
+            connection.serve(&acceptor.shard, &acceptor.sessions, end).await;
+            acceptor.shard.metrics().connection_closed();
+            acceptor.shard.return_leases();
+            acceptor.open.borrow_mut().remove(place);
+            drop((admission, guard));
+        });
+    }
+
+    /// Accepts on one listener until the shard stops.
+    async fn accept(self: Rc<Self>, listener: Listener, index: usize) {
+        loop {
+            let stopped = self.stop.listen();
+            if self.shard.is_stopping() {
+                return;
+            }
+            let Some(accepted) = select2(listener.accept(), stopped).await.left() else { return };
+            match accepted {
+                Ok((stream, peer)) => {
+                    self.start(|shard| Ok(Connection::accepted(shard, stream, peer, index)))
+                }
+                Err(error) => {
+                    if self.shard.log_budget().allow() {
+                        warn!(%error, "accepting failed: is the limit of open files reached (ulimit -n)?");
+                    }
+                    // The kernel keeps the connection in its queue until there is a descriptor.
+                    self.shard.runtime().sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// Takes over the connections that other shards send.
+    async fn take_over(self: Rc<Self>) {
+        while let Some(moved) = self.shard.arrivals().pop().await {
+            self.start(|shard| Connection::arrived(shard, moved));
+        }
+    }
+
+    /// Ends connections that have asked for nothing in `connections.max.idle.ms`.
+    async fn sweep(self: Rc<Self>, idle_max: Duration) {
+        let interval = idle_max.min(SWEEP_INTERVAL_MAX);
+        loop {
+            let stopped = self.stop.listen();
+            if self.shard.is_stopping() {
+                return;
+            }
+            select2(self.shard.runtime().sleep(interval), stopped).await;
+            let now = self.shard.runtime().now();
+            for (session, end) in self.open.borrow().iter().map(|(_, open)| open) {
+                let idle = session.upgrade().map(|s| now.saturating_since(s.last_request()));
+                if idle.is_some_and(|idle| idle >= idle_max) {
+                    end.notify_all();
+                }
+            }
+        }
+    }
+}
+
+/// Listens for this shard on every address and starts serving; the addresses come back as bound.
+///
+/// # Errors
+/// When an address is in use or not this machine's.
+pub fn serve(acceptor: &Rc<Acceptor>, addresses: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
+    let runtime = acceptor.shard.runtime();
+    let mut bound = Vec::with_capacity(addresses.len());
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for &address in addresses {
+        let listener = runtime.net().listen(address, true)?;
+        bound.push(listener.local_addr()?);
+        listeners.push(listener);
+    }
+    let mut tasks: Vec<crate::api::reply::LocalFuture<()>> = Vec::new();
+    for (index, listener) in listeners.into_iter().enumerate() {
+        tasks.push(Box::pin(acceptor.clone().accept(listener, index)));
+    }
+    tasks.push(Box::pin(acceptor.clone().take_over()));
+    if let Some(idle_max) = acceptor.shard.settings().connection_idle_max {
+        tasks.push(Box::pin(acceptor.clone().sweep(idle_max)));
+    }
+    for task in tasks {
+        if let Some(guard) = acceptor.shard.gate().enter() {
+            runtime.spawn(Lane::Hot, async move {
+                task.await;
+                drop(guard);
+            });
+        }
+    }
+    Ok(bound)
+}

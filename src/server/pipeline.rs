@@ -1,0 +1,189 @@
+//! The responses of one connection, leaving in the order of its requests.
+//!
+//! The reader pushes a [`Reply`] per request and waits when the pipeline is full, which stops the
+//! socket from being read and, in the end, the client from sending. The writer takes them in order
+//! and sends with one call what became ready together.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use tracing::debug;
+
+use crate::api::reply::{Answer, LocalFuture, Outcome, Part, Reply};
+use crate::model::limits::{CONNECTION_INFLIGHT_BYTES_MAX, PIPELINE_DEPTH_MAX};
+use crate::model::units::KIB;
+use crate::runtime::memory::Piece;
+use crate::runtime::net::Stream;
+use crate::runtime::sync::{Event, Permit, Queue, Semaphore, select2};
+use crate::shard::Shard;
+
+/// Small responses that became ready together are sent together up to this size.
+const COALESCE_BYTES_MAX: usize = 64 * KIB;
+
+/// A reply and the request bytes that it keeps in flight.
+struct Entry {
+    reply: Reply,
+    inflight: Permit,
+}
+
+/// The queue between a connection's reader and its writer.
+pub struct Pipeline {
+    shard: Rc<Shard>,
+    entries: Queue<Entry>,
+    inflight: Semaphore,
+    ended: Cell<bool>,
+    end: Event,
+}
+
+impl Pipeline {
+    /// An empty pipeline of a connection of `shard`.
+    pub fn new(shard: &Rc<Shard>) -> Rc<Pipeline> {
+        Rc::new(Pipeline {
+            shard: shard.clone(),
+            entries: Queue::new(PIPELINE_DEPTH_MAX),
+            inflight: Semaphore::new(CONNECTION_INFLIGHT_BYTES_MAX),
+            ended: Cell::new(false),
+            end: Event::new(),
+        })
+    }
+
+    /// Waits until a request of `bytes` may be in flight.
+    pub async fn admit(&self, bytes: usize) -> Permit {
+        self.inflight.acquire(bytes.clamp(1, CONNECTION_INFLIGHT_BYTES_MAX)).await
+    }
+
+    /// Adds the reply of the next request; false when the writer has ended.
+    pub async fn push(&self, reply: Reply, inflight: Permit) -> bool {
+        self.entries.push(Entry { reply, inflight }).await.is_ok()
+    }
+
+    /// No more requests will come; the writer ends after what is queued.
+    pub fn close(&self) {
+        self.entries.close();
+    }
+
+    /// Waits until the writer has ended.
+    pub async fn finished(&self) {
+        while !self.ended.get() {
+            let end = self.end.listen();
+            end.await;
+        }
+    }
+
+    /// Sends the responses until the pipeline is closed and empty, the peer is gone, or `stop`
+    /// fires; the stream is shut down in the last two cases.
+    pub async fn write_responses(self: Rc<Self>, stream: Stream, stop: Rc<Event>) {
+        let stopped = stop.listen();
+        let complete = select2(self.write_all(&stream), stopped).await.left().unwrap_or(false);
+        if !complete {
+            stream.shutdown();
+            self.entries.close();
+            while self.entries.try_pop().is_some() {}
+            stop.notify_all();
+        }
+        drop(stream);
+        self.shard.return_leases();
+        self.ended.set(true);
+        self.end.notify_all();
+    }
+
+    /// True when every response has left.
+    async fn write_all(&self, stream: &Stream) -> bool {
+        let mut waiting: Option<(LocalFuture<Outcome>, Permit)> = None;
+        loop {
+            let first = match waiting.take() {
+                Some(first) => first,
+                None => match self.entries.pop().await {
+                    Some(entry) => into_future(entry),
+                    None => return true,
+                },
+            };
+            let mut batch = Batch::default();
+            let (mut rest, permit) = first;
+            batch.add(rest.as_mut().await, permit);
+            waiting = self.gather(&mut batch).await;
+            let Batch { parts, permits, close, .. } = batch;
+            if let Err(error) = send(stream, parts).await {
+                debug!(%error, peer = %stream.peer_addr(), "the peer stopped reading");
+                return false;
+            }
+            drop(permits);
+            self.shard.return_leases();
+            if let Some(reason) = close {
+                debug!(reason, peer = %stream.peer_addr(), "connection closed");
+                return false;
+            }
+        }
+    }
+
+    /// Adds what is ready behind the first response; returns the one that is not.
+    async fn gather(&self, batch: &mut Batch) -> Option<(LocalFuture<Outcome>, Permit)> {
+        while !batch.is_full() {
+            let entry = self.entries.try_pop()?;
+            let in_turn = matches!(entry.reply, Reply::InTurn(_));
+            let (mut rest, permit) = into_future(entry);
+            if in_turn {
+                return Some((rest, permit));
+            }
+            match poll_fn(|context| Poll::Ready(rest.as_mut().poll(context))).await {
+                Poll::Ready(outcome) => batch.add(outcome, permit),
+                Poll::Pending => return Some((rest, permit)),
+            }
+        }
+        None
+    }
+}
+
+/// What one round of the writer has gathered.
+#[derive(Default)]
+struct Batch {
+    parts: Vec<Part>,
+    len: usize,
+    permits: Vec<Permit>,
+    close: Option<&'static str>,
+}
+
+impl Batch {
+    fn add(&mut self, outcome: Outcome, permit: Permit) {
+        self.permits.push(permit);
+        match outcome {
+            Outcome::Answer(Answer { parts, len }) => {
+                self.parts.extend(parts);
+                self.len += len;
+            }
+            Outcome::Silent => {}
+            Outcome::Close(reason) => self.close = Some(reason),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.close.is_some() || self.len >= COALESCE_BYTES_MAX
+    }
+}
+
+fn into_future(entry: Entry) -> (LocalFuture<Outcome>, Permit) {
+    let rest: LocalFuture<Outcome> = match entry.reply {
+        Reply::Done(outcome) => Box::pin(std::future::ready(outcome)),
+        Reply::Later(rest) | Reply::InTurn(rest) => rest,
+    };
+    (rest, entry.inflight)
+}
+
+/// Sends memory with as few calls as possible and file ranges by `sendfile`.
+async fn send(stream: &Stream, parts: Vec<Part>) -> std::io::Result<()> {
+    let mut pieces: Vec<Piece> = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Part::Piece(piece) => pieces.push(piece),
+            Part::File { file, offset, len } => {
+                if !pieces.is_empty() {
+                    stream.send(std::mem::take(&mut pieces)).await?;
+                }
+                stream.send_file(&file, offset, len).await?;
+            }
+        }
+    }
+    if pieces.is_empty() { Ok(()) } else { stream.send(pieces).await }
+}
