@@ -24,3 +24,8 @@ pub use broker_config::{BrokerConfig, GroupConfig, Machine};
 pub use listeners::{HostPort, Listener};
 pub use properties::FILE_BYTES_MAX;
 pub use settings::{ConfigError, ConfigFile, Place, Remark};
+
+/// Whether Kafka or Klamm knows a broker key of that name.
+pub fn is_known_broker_key(name: &str) -> bool {
+    settings::BROKER_KEYS.position(name).is_some()
+}

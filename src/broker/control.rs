@@ -1,0 +1,198 @@
+//! The control thread at work: commands to the controller, metadata to the shards, the end.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use crate::admin::Question;
+use crate::controller::Controller;
+use crate::metadata::Record;
+use crate::metadata::commands::Command;
+use crate::metrics::ShardSnapshot;
+use crate::runtime::mesh::Mesh;
+use crate::runtime::sync::{Event, Gate, timeout};
+use crate::runtime::{Lane, Runtime};
+use crate::shard::Message;
+
+/// How long a shard may take to stop before the broker ends without it.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a shard may take to give its numbers.
+const MEASURE_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// The way from the controller to the shards, shared with its callback.
+pub struct Broadcast {
+    mesh: Rc<Mesh<Message>>,
+    shard_count: usize,
+    sent: Cell<u64>,
+}
+
+impl Broadcast {
+    /// To `shard_count` shards.
+    pub fn new(mesh: Rc<Mesh<Message>>, shard_count: usize) -> Rc<Broadcast> {
+        Rc::new(Broadcast { mesh, shard_count, sent: Cell::new(0) })
+    }
+
+    /// Sends committed records to every shard.
+    pub fn send(&self, index: u64, records: &[Record]) {
+        self.sent.set(index);
+        for shard in 0..self.shard_count {
+            self.mesh.send(shard, Message::Metadata { index, records: records.to_vec() });
+        }
+    }
+}
+
+/// How a broker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything is on disk, in its place.
+    Clean,
+    /// Something could not be flushed; the next start recovers.
+    Unclean,
+}
+
+/// The control thread's state while the broker serves.
+pub struct Control {
+    runtime: Runtime,
+    controller: Controller,
+    broadcast: Rc<Broadcast>,
+    applied: RefCell<Vec<u64>>,
+    progress: Event,
+    measured: RefCell<Vec<Option<ShardSnapshot>>>,
+    stopped: RefCell<Vec<Option<bool>>>,
+    failed: Event,
+    gate: Gate,
+}
+
+impl Control {
+    /// A control thread whose shards all serve.
+    pub fn new(runtime: Runtime, controller: Controller, broadcast: Rc<Broadcast>) -> Rc<Control> {
+        let shard_count = broadcast.shard_count;
+        let start = broadcast.sent.get();
+        Rc::new(Control {
+            runtime,
+            controller,
+            broadcast,
+            applied: RefCell::new(vec![start; shard_count]),
+            progress: Event::new(),
+            measured: RefCell::new(vec![None; shard_count]),
+            stopped: RefCell::new(vec![None; shard_count]),
+            failed: Event::new(),
+            gate: Gate::new(),
+        })
+    }
+
+    /// Takes messages of the shards for as long as the broker runs.
+    pub async fn receive(self: Rc<Self>) {
+        loop {
+            let (from, message) = self.broadcast.mesh.recv().await;
+            match message {
+                Message::Command(id, command) => self.begin_command(from, id, command),
+                Message::Applied(index) => {
+                    self.applied.borrow_mut()[from] = index;
+                    self.progress.notify_all();
+                }
+                Message::Measured(_, snapshot) => {
+                    self.measured.borrow_mut()[from] = Some(*snapshot);
+                    self.progress.notify_all();
+                }
+                Message::Stopped(clean) => {
+                    self.stopped.borrow_mut()[from] = Some(clean);
+                    self.progress.notify_all();
+                }
+                Message::Failed(failure) => {
+                    error!(
+                        shard = from,
+                        failure,
+                        "a log directory has failed: the broker stops; check the disk, then start it again"
+                    );
+                    self.failed.notify_all();
+                }
+                _ => warn!(from, "a message for a shard came to the control thread: ignored"),
+            }
+        }
+    }
+
+    /// Fires when the broker cannot go on.
+    pub fn failed(&self) -> &Event {
+        &self.failed
+    }
+
+    /// Submits a command; its answer goes back when every shard has applied what it changed.
+    fn begin_command(self: &Rc<Self>, from: usize, id: u32, command: Command) {
+        let Some(guard) = self.gate.enter() else { return };
+        let control = self.clone();
+        self.runtime.spawn(Lane::Hot, async move {
+            let result = control.controller.submit(command).await;
+            control.wait_applied(control.broadcast.sent.get()).await;
+            control.broadcast.mesh.send(from, Message::CommandAnswer(id, result));
+            drop(guard);
+        });
+    }
+
+    async fn wait_applied(&self, index: u64) {
+        loop {
+            let progress = self.progress.listen();
+            if self.applied.borrow().iter().all(|&applied| applied >= index) {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    /// Answers the admin door's questions.
+    pub async fn answer_questions(
+        self: Rc<Self>,
+        mut questions: tokio::sync::mpsc::Receiver<Question>,
+    ) {
+        while let Some(question) = questions.recv().await {
+            let snapshots = self.measure().await;
+            // Whoever asked may have given up.
+            let _ = question.send(snapshots);
+        }
+    }
+
+    async fn measure(&self) -> Vec<ShardSnapshot> {
+        self.measured.borrow_mut().fill(None);
+        for shard in 0..self.broadcast.shard_count {
+            self.broadcast.mesh.send(shard, Message::Measure(0));
+        }
+        let all = self.wait_for(|| self.measured.borrow().iter().all(Option::is_some));
+        timeout(&self.runtime, MEASURE_WAIT_MAX, all).await;
+        self.measured.borrow().iter().flatten().cloned().collect()
+    }
+
+    async fn wait_for(&self, done: impl Fn() -> bool) {
+        loop {
+            let progress = self.progress.listen();
+            if done() {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    /// Stops the shards, then the controller.
+    pub async fn stop(&self) -> Ending {
+        for shard in 0..self.broadcast.shard_count {
+            self.broadcast.mesh.send(shard, Message::Stop);
+        }
+        let all = self.wait_for(|| self.stopped.borrow().iter().all(Option::is_some));
+        let in_time = timeout(&self.runtime, STOP_WAIT_MAX, all).await.is_some();
+        let clean = self.stopped.borrow().iter().all(|stopped| *stopped == Some(true));
+        if !in_time {
+            warn!(
+                "a shard has not stopped in {STOP_WAIT_MAX:?}: ending without it; nothing acknowledged is lost"
+            );
+        }
+        self.gate.close().await;
+        self.controller.close().await;
+        if let Some(problem) = self.controller.failed() {
+            error!(%problem, "the controller could not close its log; a start will recover it");
+            return Ending::Unclean;
+        }
+        info!(clean, "all shards have stopped");
+        if clean { Ending::Clean } else { Ending::Unclean }
+    }
+}

@@ -1,0 +1,13 @@
+//! The composition root: one file that names every part, starts the threads and ends them in order.
+//!
+//! The control thread locks the directory, recovers the metadata and the logs, starts one thread a
+//! shard and serves the metadata. Only here do the rooms of the house meet. Deliberately absent:
+//! any decision about a request.
+
+mod addresses;
+mod control;
+mod settings;
+mod shard_thread;
+mod start;
+
+pub use start::{StartError, StartOptions, run};

@@ -1,0 +1,109 @@
+//! From the parsed configuration to what each room needs of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::config::{self, BrokerConfig};
+use crate::metadata::commands::{BrokerConfigRules, CommandError, Settings as CommandSettings};
+use crate::metadata::{Broker, Listener};
+use crate::model::ErrorCode;
+use crate::server::QuotaLimits;
+use crate::shard::{AdvertisedListener, Settings};
+
+/// What clients are told of the listeners: a port 0 becomes the one that the kernel chose.
+pub fn advertised(config: &BrokerConfig, bound: &[SocketAddr]) -> Vec<AdvertisedListener> {
+    let told = config.listeners.iter().zip(bound);
+    told.map(|(listener, bound)| AdvertisedListener {
+        name: listener.name.clone(),
+        host: listener.advertised.host.clone(),
+        port: if listener.advertised.port == 0 { bound.port() } else { listener.advertised.port },
+    })
+    .collect()
+}
+
+/// What the shards and their handlers need.
+pub fn of_shards(
+    config: &BrokerConfig,
+    cluster_id: &str,
+    listeners: Vec<AdvertisedListener>,
+) -> Settings {
+    Settings {
+        node_id: config.node_id,
+        cluster_id: cluster_id.into(),
+        rack: config.rack.clone(),
+        listeners,
+        auto_create_topics: config.auto_create_topics,
+        request_bytes_max: config.request_max_bytes as usize,
+        fetch_bytes_max: config.fetch_max_bytes as usize,
+        fetch_session_slots: config.fetch_sessions_max as usize,
+        described_partitions_max: config.described_partitions_max as usize,
+        connection_idle_max: config.connections_max_idle_ms.map(Duration::from_millis),
+        producer_expiration_ms: saturating(config.producer_id_expiration_ms),
+        connections_move_to_owner: config.move_connections_to_owner,
+        topic_defaults: config.topic_defaults.clone(),
+        broker_configs: config.entries.clone(),
+    }
+}
+
+/// What the controller's decisions need.
+pub fn of_commands(config: &BrokerConfig) -> CommandSettings {
+    CommandSettings {
+        partition_count_default: i32::try_from(config.num_partitions).unwrap_or(i32::MAX),
+        replication_factor_default: i16::try_from(config.default_replication_factor)
+            .unwrap_or(i16::MAX),
+        delete_topic_enable: config.delete_topics,
+        topic_defaults: config.topic_defaults.clone(),
+        broker_configs: BrokerConfigRules { check: check_broker_config, list_default: no_list },
+    }
+}
+
+/// No broker key changes while the broker runs, yet.
+fn check_broker_config(key: &str, _value: Option<&str>) -> Result<(), CommandError> {
+    let known = config::is_known_broker_key(key);
+    let text = if known {
+        format!("Cannot update these configs dynamically: Set({key})")
+    } else {
+        format!("Unknown broker config {key}")
+    };
+    Err(CommandError::new(ErrorCode::InvalidRequest, text))
+}
+
+fn no_list(_key: &str) -> Option<&'static str> {
+    None
+}
+
+/// How this broker registers itself.
+pub fn registration(
+    config: &BrokerConfig,
+    listeners: &[AdvertisedListener],
+    incarnation: u128,
+) -> Broker {
+    let told = listeners.iter();
+    Broker {
+        id: config.node_id,
+        incarnation,
+        listeners: told
+            .map(|listener| Listener {
+                name: listener.name.as_str().into(),
+                host: listener.host.as_str().into(),
+                port: listener.port,
+            })
+            .collect(),
+        rack: config.rack.as_deref().map(Into::into),
+    }
+}
+
+/// How many connections there may be.
+pub fn quota(config: &BrokerConfig) -> QuotaLimits {
+    QuotaLimits {
+        connections_max: config.max_connections as usize,
+        connections_per_ip_max: config.max_connections_per_ip as usize,
+        overrides: FxHashMap::default(),
+    }
+}
+
+fn saturating(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
