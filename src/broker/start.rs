@@ -153,6 +153,7 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
         RecoverOptions {
             dir: config.data_dir.clone(),
             directory: directory.meta.directory_id,
+            slot_count: shard_count as u16,
             known: known_logs(&controller.image()),
         },
     )

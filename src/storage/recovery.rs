@@ -19,7 +19,9 @@ use crate::storage::checkpoint::{self, BASE_SLOT, Checkpoint, CheckpointError, C
 use crate::storage::directory::{
     DirectoryId, by_name_dir, checkpoint_dir, journal_dir, topic_dir, topics_dir,
 };
-use crate::storage::journal::{JournalIdentity, ScanError, Sequence, scan, slots};
+use crate::storage::journal::{
+    JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
+};
 use crate::storage::log::LogState;
 use crate::storage::log::replay::{Replay, ReplayError, ReplayReport};
 use crate::storage::superblock::{Superblock, SuperblockError};
@@ -31,6 +33,8 @@ pub struct RecoverOptions {
     pub dir: PathBuf,
     /// Its id.
     pub directory: DirectoryId,
+    /// Slots that will be written from now on: what other slots have is removed.
+    pub slot_count: u16,
     /// Every log that the metadata knows; the others belong to deleted topics.
     pub known: FxHashSet<LogId>,
 }
@@ -46,6 +50,8 @@ pub struct Recovered {
     pub clean: bool,
     /// What was done.
     pub report: ReplayReport,
+    /// What the journals held.
+    pub scan: ScanReport,
     /// Topics that were being deleted: see [`remove_orphans`].
     pub orphans: Vec<TopicId>,
 }
@@ -65,6 +71,14 @@ pub enum RecoverError {
     /// The entries of a journal.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// There are journals and no superblock.
+    #[error(
+        "{path} has journals but there is no superblock: restore the file 'superblock' from a copy"
+    )]
+    SuperblockMissing {
+        /// Where the journals are.
+        path: PathBuf,
+    },
     /// A directory.
     #[error("recovering {path}: {error}")]
     Io {
@@ -78,12 +92,12 @@ pub enum RecoverError {
 /// Recovers a data directory into a new start epoch.
 ///
 /// # Errors
-/// When something that was acknowledged cannot be read; nothing is changed then.
+/// When something that was acknowledged cannot be read; the next start tries the same again.
 pub async fn recover(
     runtime: &Runtime,
     options: RecoverOptions,
 ) -> Result<Recovered, RecoverError> {
-    let RecoverOptions { dir, directory, known } = options;
+    let RecoverOptions { dir, directory, slot_count, known } = options;
     let Some(last) = Superblock::read(runtime, &dir, directory).await? else {
         return first_start(runtime, &dir, directory).await;
     };
@@ -96,8 +110,9 @@ pub async fn recover(
         newest.iter().map(|slot| (slot.name.slot, slot.sequence)).collect();
     let states = checkpoint::merge(base.states, newest);
     let mut replay = Replay::new(states, runtime.wall_clock_ms());
+    let mut read = ScanReport::default();
     if !clean {
-        scan_journals(runtime, &dir, directory, epoch, &from, &mut replay).await?;
+        read = scan_journals(runtime, &dir, directory, epoch, &from, &mut replay).await?;
     }
     let (mut logs, report) = replay.bring_up_to_date(runtime, &dir).await?;
     logs.retain(|log| known.contains(&log.id));
@@ -107,8 +122,8 @@ pub async fn recover(
     let written = checkpoint::write(runtime, &dir, base, false, &logs).await;
     written.map_err(at(&checkpoint_dir(&dir)))?;
     next.write(runtime, &dir).await?;
-    remove_old_checkpoints(runtime, &dir, &names).await;
-    Ok(Recovered { logs, epoch: next.epoch, clean, report, orphans })
+    remove_dead_files(runtime, &dir, next.epoch, slot_count, &names).await?;
+    Ok(Recovered { logs, epoch: next.epoch, clean, report, scan: read, orphans })
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> RecoverError {
@@ -123,6 +138,10 @@ async fn first_start(
     for path in [topics_dir(dir), by_name_dir(dir), checkpoint_dir(dir), journal_dir(dir)] {
         runtime.disk().create_dir_all(&path).await.map_err(at(&path))?;
     }
+    let journals = journal_dir(dir);
+    if !slots(runtime, &journals).await.map_err(at(&journals))?.is_empty() {
+        return Err(RecoverError::SuperblockMissing { path: journals });
+    }
     runtime.disk().sync_dir(&topics_dir(dir)).await.map_err(at(dir))?;
     runtime.disk().sync_dir(dir).await.map_err(at(dir))?;
     let epoch = 1;
@@ -134,13 +153,13 @@ async fn first_start(
         epoch,
         clean: true,
         report: ReplayReport::default(),
+        scan: ScanReport::default(),
         orphans: Vec::new(),
     })
 }
 
-/// The newest whole checkpoint of each slot. A damaged one is passed over: the journal before it is
-/// released only when it is durable, so a newest one that is damaged was never relied on, and one
-/// that was is missed by the scan below, which refuses a journal that begins too late.
+/// The newest checkpoint of each slot. It was written whole or not at all, so one that is damaged
+/// is corruption: the journal that it covers may be gone.
 async fn newest_of_slots(
     runtime: &Runtime,
     dir: &Path,
@@ -150,15 +169,8 @@ async fn newest_of_slots(
     let mut newest: Vec<Checkpoint> = Vec::new();
     let of_epoch = names.iter().filter(|name| name.epoch == epoch && name.slot != BASE_SLOT);
     for &name in of_epoch.rev() {
-        if newest.iter().any(|found| found.name.slot == name.slot) {
-            continue;
-        }
-        match checkpoint::read(runtime, dir, name).await {
-            Ok(found) => newest.push(found),
-            Err(CheckpointError::Damaged { path, error }) => {
-                warn!(path = %path.display(), %error, "a checkpoint is damaged: the one before it is used");
-            }
-            Err(error) => return Err(error.into()),
+        if newest.last().is_none_or(|found| found.name.slot != name.slot) {
+            newest.push(checkpoint::read(runtime, dir, name).await?);
         }
     }
     Ok(newest)
@@ -171,8 +183,9 @@ async fn scan_journals(
     epoch: u64,
     covered: &[(u16, Sequence)],
     replay: &mut Replay,
-) -> Result<(), RecoverError> {
+) -> Result<ScanReport, RecoverError> {
     let path = journal_dir(dir);
+    let mut total = ScanReport::default();
     for slot in slots(runtime, &path).await.map_err(at(&path))? {
         let through = covered.iter().find(|(covered, _)| *covered == slot);
         let from = through.map_or(Sequence::FIRST, |(_, sequence)| sequence.next());
@@ -183,18 +196,34 @@ async fn scan_journals(
         })
         .await?;
         info!(slot, from = %from, through = %report.last, torn = report.torn, "journal read");
+        total.add(&report);
     }
-    Ok(())
+    Ok(total)
 }
 
-/// Removes what the new epoch has made useless; what stays is removed at the next start.
-async fn remove_old_checkpoints(runtime: &Runtime, dir: &Path, names: &[CheckpointName]) {
-    for name in names {
-        let path = name.path(dir);
+/// Removes what the new epoch has made useless: the checkpoints before it, and the journals of
+/// slots that nobody writes any more. What stays is removed at the next start.
+async fn remove_dead_files(
+    runtime: &Runtime,
+    dir: &Path,
+    epoch: u64,
+    slot_count: u16,
+    names: &[CheckpointName],
+) -> Result<(), RecoverError> {
+    let journals = journal_dir(dir);
+    let files = runtime.disk().list_dir(&journals).await.map_err(at(&journals))?;
+    let surplus = files
+        .iter()
+        .filter(|file| parse_file_name(&file.name).is_some_and(|(slot, _)| slot >= slot_count))
+        .map(|file| journals.join(&file.name));
+    // An earlier try of this start may have left its base checkpoint among the names.
+    let old = names.iter().filter(|name| name.epoch != epoch).map(|name| name.path(dir));
+    for path in surplus.chain(old) {
         if let Err(error) = runtime.disk().remove_file(&path).await {
-            warn!(path = %path.display(), %error, "an old checkpoint could not be removed");
+            warn!(path = %path.display(), %error, "a file of an earlier start could not be removed");
         }
     }
+    Ok(())
 }
 
 /// The directories of topics that the metadata does not know: their deletion was under way when the

@@ -232,7 +232,7 @@ fn every_crash_image_keeps_the_promises() {
         let mut images = recording.crash_images(policy(seed));
         let mut world = World::new(seed, SimOptions::instant());
         let mut count = 0;
-        while let Some(image) = images.next() {
+        for image in images.by_ref() {
             count += 1;
             if count % 256 == 0 {
                 world = World::new(seed + count, SimOptions::instant());
