@@ -111,6 +111,11 @@ impl BatchBuilder {
         self.record_count += 1;
     }
 
+    /// Makes the batch an idempotent producer's, whose sequence number is known only when it is sent.
+    pub fn set_producer(&mut self, producer: Option<ProducerFields>) {
+        self.options.producer = producer;
+    }
+
     /// The records appended so far.
     pub fn record_count(&self) -> usize {
         self.record_count as usize
