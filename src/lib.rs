@@ -65,6 +65,9 @@ pub mod server;
 /// The operator's HTTP door: health, readiness and metrics.
 pub mod admin;
 
+/// The small Kafka client of the command-line tools and the bench tool; never on a shard.
+pub mod client;
+
 /// Options parsed once: the configuration file, the overrides, and what becomes of each key.
 pub mod config;
 

@@ -1,0 +1,34 @@
+//! A small Kafka client over `protocol/` and `record/`, for the command-line tools and the bench tool.
+//!
+//! It runs on a current-thread tokio runtime, never on a shard. A [`Cluster`] owns connections and metadata;
+//! a [`Producer`], a [`Consumer`] and an [`Admin`] each own a cluster; nothing is shared and no task is
+//! spawned, so dropping a value ends everything that it does.
+//!
+//! Invariants: answers are taken in the order of their requests; memory grows with the bytes that arrived,
+//! never with a size that a broker announced; every wait has a bound.
+//!
+//! Deliberately absent: consumer groups and transactions (a later version has them), TLS and SASL.
+
+mod address;
+mod admin;
+mod clock;
+mod cluster;
+mod connection;
+mod consumer;
+mod error;
+mod partitioner;
+mod producer;
+mod request;
+
+pub use address::Address;
+pub use admin::{
+    Admin, NewTopic, PartitionDescription, Reassignment, TopicConfigEntry, TopicDescription,
+};
+pub use clock::wall_clock_ms;
+pub use cluster::{ClientOptions, Cluster, PartitionView, TopicView};
+pub use connection::{Answer, Connection, RESPONSE_BYTES_MAX};
+pub use consumer::{Consumer, ConsumerOptions, Fetched, StartAt};
+pub use error::{ClientError, Damage};
+pub use partitioner::{murmur2, partition_of_key};
+pub use producer::{Delivery, NewRecord, Producer, ProducerOptions, ToDeliver};
+pub use request::Request;

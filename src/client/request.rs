@@ -1,0 +1,67 @@
+//! Requests and the responses that answer them, paired by type.
+
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::errors::{DecodeError, EncodeError};
+use crate::protocol::reader::Reader;
+use crate::protocol::types::VersionRange;
+use crate::protocol::writer::Writer;
+
+/// A request of the protocol that knows its response.
+pub trait Request {
+    /// What the broker answers.
+    type Response<'a>;
+
+    /// Which API.
+    const KEY: ApiKey;
+
+    /// The versions that this client speaks, none of them unstable.
+    const VERSIONS: VersionRange;
+
+    /// Writes the body as `version`.
+    fn write(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError>;
+
+    /// Reads the answer's body as `version`, to its end.
+    fn read_response(body: &[u8], version: i16) -> Result<Self::Response<'_>, DecodeError>;
+}
+
+/// Pairs the generated messages.
+macro_rules! pairs {
+    ($($request_room:ident :: $request:ident => $response_room:ident :: $response:ident;)*) => {
+        $(impl Request for crate::protocol::$request_room::$request<'_> {
+            type Response<'a> = crate::protocol::$response_room::$response<'a>;
+
+            const KEY: ApiKey = Self::KEY;
+
+            const VERSIONS: VersionRange =
+                VersionRange { min: Self::VERSIONS.min, max: Self::LATEST_STABLE };
+
+            fn write(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
+                self.encode(writer, version)
+            }
+
+            fn read_response(body: &[u8], version: i16) -> Result<Self::Response<'_>, DecodeError> {
+                let mut reader = Reader::new(body);
+                let response = crate::protocol::$response_room::$response::decode(&mut reader, version)?;
+                reader.finish()?;
+                Ok(response)
+            }
+        })*
+    };
+}
+
+pairs! {
+    api_versions_request::ApiVersionsRequest => api_versions_response::ApiVersionsResponse;
+    create_partitions_request::CreatePartitionsRequest => create_partitions_response::CreatePartitionsResponse;
+    create_topics_request::CreateTopicsRequest => create_topics_response::CreateTopicsResponse;
+    delete_topics_request::DeleteTopicsRequest => delete_topics_response::DeleteTopicsResponse;
+    describe_cluster_request::DescribeClusterRequest => describe_cluster_response::DescribeClusterResponse;
+    describe_configs_request::DescribeConfigsRequest => describe_configs_response::DescribeConfigsResponse;
+    describe_topic_partitions_request::DescribeTopicPartitionsRequest => describe_topic_partitions_response::DescribeTopicPartitionsResponse;
+    fetch_request::FetchRequest => fetch_response::FetchResponse;
+    incremental_alter_configs_request::IncrementalAlterConfigsRequest => incremental_alter_configs_response::IncrementalAlterConfigsResponse;
+    init_producer_id_request::InitProducerIdRequest => init_producer_id_response::InitProducerIdResponse;
+    list_offsets_request::ListOffsetsRequest => list_offsets_response::ListOffsetsResponse;
+    list_partition_reassignments_request::ListPartitionReassignmentsRequest => list_partition_reassignments_response::ListPartitionReassignmentsResponse;
+    metadata_request::MetadataRequest => metadata_response::MetadataResponse;
+    produce_request::ProduceRequest => produce_response::ProduceResponse;
+}
