@@ -1,0 +1,209 @@
+//! A real broker for a test: its own process on free ports of the loopback, its own data directory, gone when dropped.
+//!
+//! ```ignore
+//! mod support;
+//! let broker = support::Broker::start(&[]);
+//! client.connect(&broker.bootstrap());
+//! ```
+//! The data lies under cargo's target directory, which is on a disk, since direct I/O is refused on a tmpfs.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// How long a broker may take to be ready: a debug build on a busy machine, after a `kill -9`.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Tries at a free port: between finding and using one, another process may take it.
+const PORT_TRIES: usize = 5;
+
+/// A running broker.
+pub struct Broker {
+    child: Child,
+    port: u16,
+    admin_port: u16,
+    overrides: Vec<String>,
+    directory: tempfile::TempDir,
+}
+
+impl Broker {
+    /// Starts a broker on an empty directory with `overrides` (`key=value`) and waits until it is ready.
+    pub fn start(overrides: &[&str]) -> Broker {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let directory = tempfile::Builder::new()
+            .prefix("broker-")
+            .tempdir_in(root)
+            .expect("the target directory takes a temporary one");
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        let (port, admin_port, child) = spawn_on_free_ports(directory.path(), &overrides);
+        Broker { child, port, admin_port, overrides, directory }
+    }
+
+    /// What a client connects to.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are.
+    pub fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin_port)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(self.directory.path())
+    }
+
+    /// What the broker has logged since it was started for the first time.
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_path(self.directory.path())).unwrap_or_default()
+    }
+
+    /// `kill -9`: returns when the process is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the broker is a child of this process");
+        self.child.wait().expect("a killed child can be waited for");
+    }
+
+    /// SIGTERM, as an operator stops it; returns when the process has ended by itself.
+    pub fn stop(&mut self) -> ExitStatus {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the broker takes a SIGTERM");
+        self.child.wait().expect("a child can be waited for")
+    }
+
+    /// Starts it again on the same directory and ports, after `kill` or `stop`, and waits until it is ready.
+    pub fn restart(&mut self) {
+        let overrides = self.overrides.clone();
+        self.restart_with(&overrides);
+    }
+
+    /// Like `restart`, from now on with these overrides.
+    pub fn restart_with(&mut self, overrides: &[String]) {
+        self.overrides = overrides.to_vec();
+        let started = spawn(self.directory.path(), self.port, self.admin_port, &self.overrides);
+        self.child = started.unwrap_or_else(|log| panic!("the broker did not start again:\n{log}"));
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Both fail only where the process is gone already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the broker's log:\n{}", self.log());
+        }
+    }
+}
+
+/// Runs the binary with `arguments` to its end, `input` on its standard input.
+pub fn klamm(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_klamm"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built with this test");
+    // A tool that ends without reading its input closes the pipe: the test looks at what it says.
+    let _ = child.stdin.take().expect("the input is piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("a child can be waited for")
+}
+
+fn data_dir(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
+fn log_path(directory: &Path) -> PathBuf {
+    directory.join("broker.log")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+fn spawn_on_free_ports(directory: &Path, overrides: &[String]) -> (u16, u16, Child) {
+    let mut log = String::new();
+    for _ in 0..PORT_TRIES {
+        let (port, admin_port) = (free_port(), free_port());
+        match spawn(directory, port, admin_port, overrides) {
+            Ok(child) => return (port, admin_port, child),
+            Err(said) => log = said,
+        }
+    }
+    panic!("the broker did not start:\n{log}");
+}
+
+/// The process when it is ready, or what it said before it ended.
+fn spawn(directory: &Path, port: u16, admin_port: u16, overrides: &[String]) -> Result<Child, String> {
+    let log = File::options().create(true).append(true).open(log_path(directory));
+    let log = log.expect("the temporary directory takes a file");
+    let errors = log.try_clone().expect("a file can be opened twice");
+    let settings = [
+        format!("listeners=PLAINTEXT://127.0.0.1:{port}"),
+        format!("admin.listener=127.0.0.1:{admin_port}"),
+        format!("log.dirs={}", data_dir(directory).display()),
+    ];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
+    command.arg("start").env("RUST_LOG", "info");
+    for setting in settings.iter().chain(overrides) {
+        command.args(["--override", setting]);
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .spawn()
+        .expect("the binary was built with this test");
+    let output = child.stdout.take().expect("the output is piped");
+    let (ready, wait) = sync_channel(1);
+    thread::spawn(move || copy_log(output, log, &ready));
+    if is_ready(&wait) {
+        return Ok(child);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(fs::read_to_string(log_path(directory)).unwrap_or_default())
+}
+
+/// Copies the broker's output to the log to its end, and says once that it is ready.
+fn copy_log(output: impl std::io::Read, mut log: File, ready: &SyncSender<()>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if writeln!(log, "{line}").is_err() {
+            return;
+        }
+        if line.contains("ready in ") {
+            // A second one finds no room: one is enough.
+            let _ = ready.try_send(());
+        }
+    }
+}
+
+fn is_ready(wait: &Receiver<()>) -> bool {
+    match wait.recv_timeout(READY_WITHIN) {
+        Ok(()) => true,
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+    }
+}
+
+/// Each test crate uses a part of this module; what another one uses is not dead.
+const _: fn() = || {
+    let mut broker = Broker::start(&[]);
+    broker.stop();
+    broker.restart();
+    broker.kill();
+    broker.restart_with(&[]);
+    let _ = (broker.bootstrap(), broker.admin_address(), broker.data_dir(), klamm(&[], ""));
+};
