@@ -47,11 +47,11 @@ impl Runtime {
         }
     }
 
-    /// The thread's own machine, if it is not simulated.
-    pub(in crate::runtime) fn machine(&self) -> Option<&UringHandle> {
+    /// The thread's own machine, or the simulated one.
+    pub(in crate::runtime) fn machine(&self) -> Result<&UringHandle, &sim::Node> {
         match &self.backend {
-            Backend::Uring(handle) => Some(handle),
-            Backend::Sim(_) => None,
+            Backend::Uring(handle) => Ok(handle),
+            Backend::Sim(node) => Err(node),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Invariants: messages of one link arrive in the order in which they were sent; a send never
 //! blocks nor fails, what exceeds a link's depth is kept back at the sender and flushed once a
 //! turn; a sleeping target is woken at most once a turn of the sender. In the simulator all nodes
-//! share one thread, so a link is a plain queue. Deliberately absent: replies and routing.
+//! share one thread, so a link is a plain queue with a seeded delay. Deliberately absent: replies and routing.
 #![expect(
     clippy::disallowed_types,
     reason = "the one place where cores meet: a table of bells, a flag for each link"
@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::Runtime;
 use super::uring::{Source, UringHandle, WakeFlag};
+use super::{Monotonic, Runtime, sim};
 use crate::model::limits::MESH_LINK_DEPTH;
 
 /// Messages taken from one link before the others are looked at.
@@ -79,9 +79,14 @@ pub fn mesh<T: Send>(nodes: usize) -> Vec<MeshPort<T>> {
 impl<T: Send + 'static> MeshPort<T> {
     /// Joins the mesh from the calling thread.
     pub fn attach(self, runtime: &Runtime) -> Mesh<T> {
-        let Some(handle) = runtime.machine() else {
-            let ends = SimulatedEnds { node: self.node, inboxes: self.inboxes };
-            return Mesh(Ends::Simulated(Rc::new(ends)));
+        let handle = match runtime.machine() {
+            Ok(handle) => handle,
+            Err(machine) => {
+                let latest = self.inboxes.iter().map(|_| Cell::new(Monotonic(0))).collect();
+                let (node, inboxes, machine) = (self.node, self.inboxes, machine.clone());
+                let ends = SimulatedEnds { node, inboxes, machine, latest };
+                return Mesh(Ends::Simulated(Rc::new(ends)));
+            }
         };
         let told = self.bells[self.node].set(handle.ring().wake_flag().clone());
         assert!(told.is_ok(), "a port is attached once");
@@ -118,7 +123,7 @@ impl<T> Clone for Mesh<T> {
     }
 }
 
-impl<T> Mesh<T> {
+impl<T: 'static> Mesh<T> {
     /// Sends to a node, this one included.
     pub fn send(&self, to: usize, message: T) {
         match &self.0 {
@@ -282,17 +287,24 @@ impl<T> Source for RealEnds<T> {
 struct SimulatedEnds<T> {
     node: usize,
     inboxes: Arc<[Mutex<Inbox<T>>]>,
+    machine: sim::Node,
+    /// When the last message to each node arrives: no later one of the link may come before.
+    latest: Box<[Cell<Monotonic>]>,
 }
 
-impl<T> SimulatedEnds<T> {
+impl<T: 'static> SimulatedEnds<T> {
     fn send(&self, to: usize, message: T) {
-        let mut inbox = self.inboxes[to].lock().unwrap_or_else(PoisonError::into_inner);
-        inbox.messages.push_back((self.node, message));
-        let receiver = inbox.receiver.take();
-        drop(inbox);
-        if let Some(receiver) = receiver {
-            receiver.wake();
-        }
+        let (from, inboxes) = (self.node, self.inboxes.clone());
+        let latest = &self.latest[to];
+        latest.set(self.machine.arrive(latest.get(), move || {
+            let mut inbox = inboxes[to].lock().unwrap_or_else(PoisonError::into_inner);
+            inbox.messages.push_back((from, message));
+            let receiver = inbox.receiver.take();
+            drop(inbox);
+            if let Some(receiver) = receiver {
+                receiver.wake();
+            }
+        }));
     }
 
     fn poll_receive(&self, waker: &Waker) -> Poll<(usize, T)> {
@@ -313,6 +325,7 @@ mod tests {
 
     use super::*;
     use crate::model::units::MIB;
+    use crate::runtime::sim::{SimOptions, World};
     use crate::runtime::{ExecutorSpec, Lane, start};
 
     /// Every node sends `count` numbers to every node, in bursts beyond a link's depth, and checks
@@ -364,6 +377,42 @@ mod tests {
         all_to_all(3, 20_000, Duration::ZERO);
         all_to_all(2, 20_000, Duration::from_micros(50));
         all_to_all(1, 100, Duration::ZERO);
+    }
+
+    #[test]
+    fn simulated_links_keep_their_order_and_repeat() {
+        let run = |seed| {
+            let world = World::new(seed, SimOptions::default());
+            let host = world.host();
+            let mut meshes = mesh::<u32>(3).into_iter().map(|port| {
+                let runtime = host.runtime();
+                (port.attach(&runtime), runtime)
+            });
+            let (here, _) = meshes.next().expect("three");
+            for (mesh, runtime) in meshes {
+                let yielding = runtime.clone();
+                runtime.spawn(Lane::Hot, async move {
+                    for number in 0..100 {
+                        mesh.send(0, number);
+                        yielding.yield_now().await;
+                    }
+                });
+            }
+            let mut next = [0; 3];
+            let senders: Vec<usize> = world.run_until(async {
+                let mut senders = Vec::new();
+                while senders.len() < 200 {
+                    let (from, number) = here.recv().await;
+                    assert_eq!(number, next[from], "from {from}");
+                    next[from] += 1;
+                    senders.push(from);
+                }
+                senders
+            });
+            (senders, world.now())
+        };
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1).0, run(2).0);
     }
 
     #[test]

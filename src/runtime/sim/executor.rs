@@ -20,6 +20,9 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 /// Time that work on a blocking thread takes, in nanoseconds.
 const BLOCKING_NS: std::ops::Range<u64> = 50_000..500_000;
 
+/// Time that a message is on its way between two cores, in nanoseconds.
+const MESH_NS: std::ops::Range<u64> = 300..30_000;
+
 #[derive(Default)]
 pub(super) struct Executor {
     tasks: RefCell<FxHashMap<u64, Task>>,
@@ -137,6 +140,20 @@ impl Node {
         let world = &self.host.world;
         sleep_until(world, world.now() + world.pick(&BLOCKING_NS)).await;
         work()
+    }
+
+    /// Brings a message of the mesh to another executor: does `action` a seeded moment from now, but
+    /// not before `earliest`; returns when that is.
+    pub(in crate::runtime) fn arrive(
+        &self,
+        earliest: Monotonic,
+        action: impl FnOnce() + 'static,
+    ) -> Monotonic {
+        let world = &self.host.world;
+        let moment = (world.now() + world.pick(&MESH_NS)).max(earliest.0);
+        world.record("mesh", self.host.number, moment);
+        world.at(moment, Box::new(action));
+        Monotonic(moment)
     }
 
     pub(in crate::runtime) fn disk(&self) -> SimDisk {

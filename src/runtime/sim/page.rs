@@ -170,7 +170,9 @@ impl Payload {
     pub(super) fn to_vec(&self) -> Vec<u8> {
         match self {
             Payload::Pages(pages) => {
-                pages.iter().flat_map(|page| Page::bytes(page).iter().copied()).collect()
+                let mut bytes = Vec::with_capacity(self.len());
+                pages.iter().for_each(|page| bytes.extend_from_slice(Page::bytes(page)));
+                bytes
             }
             Payload::Bytes(bytes) => bytes.clone(),
         }

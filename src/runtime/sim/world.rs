@@ -21,8 +21,10 @@ use super::trace::Trace;
 use crate::runtime::Monotonic;
 use crate::runtime::random::Random;
 
-/// Turns of one executor before time moves on, so that a task that yields for ever stops nothing.
-const POLLS_PER_TURN: usize = 256;
+/// The most tasks that one executor polls before the others, and what is due, have their turn: a
+/// seeded number up to this, so that cores overtake each other and a task that yields for ever
+/// stops nothing.
+const POLLS_PER_TURN: u64 = 64;
 /// The world's monotonic clock at its start, in nanoseconds.
 const START_NS: u64 = 1_000_000_000;
 /// Turns after which a run counts as endless.
@@ -126,7 +128,7 @@ impl WorldCore {
         let first = if count > 1 { self.below(count as u64) as usize } else { 0 };
         for index in 0..count {
             let executor = Rc::clone(&self.executors.borrow()[(first + index) % count]);
-            let polls = executor.turn(POLLS_PER_TURN);
+            let polls = executor.turn(1 + self.below(POLLS_PER_TURN) as usize);
             self.now.set(self.now.get() + polls as u64 * self.options.poll_ns);
             busy |= polls > 0;
         }
