@@ -103,7 +103,7 @@ mod tests {
         let found = EpochEnd { epoch: LeaderEpoch(2), end: Offset(40) };
         for (result, expected) in [
             (Ok(found), (0, 2, 40)),
-            (Err(ErrorCode::UnknownLeaderEpoch), (76, -1, -1)),
+            (Err(ErrorCode::UnknownLeaderEpoch), (75, -1, -1)),
             (Err(ErrorCode::UnknownTopicOrPartition), (3, -1, -1)),
         ] {
             let response = partition_response(6, result);
