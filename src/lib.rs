@@ -68,6 +68,9 @@ pub mod admin;
 /// The small Kafka client of the command-line tools and the bench tool; never on a shard.
 pub mod client;
 
+/// The command-line tools, with the flags, the output and the exit codes of Kafka's scripts.
+pub mod cli;
+
 /// Options parsed once: the configuration file, the overrides, and what becomes of each key.
 pub mod config;
 

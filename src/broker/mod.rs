@@ -6,8 +6,10 @@
 
 mod addresses;
 mod control;
+mod machine;
 mod settings;
 mod shard_thread;
 mod start;
 
+pub use machine::machine;
 pub use start::{StartError, StartOptions, run};
