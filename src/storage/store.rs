@@ -3,6 +3,8 @@
 //! A shard has one store for each data directory. Deliberately absent: which shard that is, the
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
+#[cfg(test)]
+mod model_tests;
 mod plan;
 mod write_behind;
 
