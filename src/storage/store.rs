@@ -9,12 +9,13 @@ mod plan;
 mod write_behind;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::directory::{checkpoint_dir, partition_dir, topics_dir};
 use super::journal::{EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence};
@@ -106,7 +107,9 @@ struct StoreCore {
     short_pass_at: Cell<Monotonic>,
     /// Logs of the epoch's base that are deleted: checkpoints say so.
     deleted_of_base: RefCell<Vec<LogId>>,
-    base: RefCell<rustc_hash::FxHashSet<LogId>>,
+    base: RefCell<FxHashSet<LogId>>,
+    /// Delete entries of logs whose files are not gone yet.
+    deletions: RefCell<BTreeSet<Sequence>>,
     /// One pass of the write-behind, or one deletion, at a time.
     pass: Semaphore,
     closing: Cell<bool>,
@@ -148,6 +151,7 @@ impl Store {
             short_pass_at: Cell::new(Monotonic::default()),
             deleted_of_base: RefCell::default(),
             base: RefCell::new(base),
+            deletions: RefCell::default(),
             pass: Semaphore::new(1),
             closing: Cell::new(false),
             closed: Event::new(),
@@ -194,16 +198,20 @@ impl Store {
         let Some(Log(log)) = self.0.logs.borrow_mut().remove(&id) else { return Ok(()) };
         log.delete();
         let engine = &self.0.engine;
-        let _turn = self.0.pass.acquire(1).await;
         log.log_change(&mut log.core_mut(), EntryKind::Delete, &[], &[]);
         let deleted = log.core().covered;
         if self.0.base.borrow_mut().remove(&id) {
             self.0.deleted_of_base.borrow_mut().push(id);
         }
+        // The journal keeps the entry until the files are gone.
+        self.0.deletions.borrow_mut().insert(deleted);
         engine.journal.wait_durable(deleted).await?;
+        // A pass may be writing to the files that are to go.
+        let _turn = self.0.pass.acquire(1).await;
         engine.files.close(id, None);
         let removed = directories::remove(&engine.runtime, &engine.dir, id, &log.topic).await;
         engine.report_removal(removed, &partition_dir(&engine.dir, id));
+        self.0.deletions.borrow_mut().remove(&deleted);
         Ok(())
     }
 

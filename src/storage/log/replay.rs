@@ -159,6 +159,14 @@ fn rebuild(
 ) -> Result<Option<Rebuild>, ReplayError> {
     entries.sort_by_key(|entry| (entry.owner_epoch, entry.sequence));
     let mut log = state.map(Rebuild::new);
+    // Nothing before a deletion matters, and a checkpoint need not have the state for it.
+    if let Some(end) = entries.iter().find(|entry| entry.kind == EntryKind::Delete) {
+        let nameless = || Rebuild::new(LogState::new(id, end.owner_epoch, ""));
+        let mut log = log.unwrap_or_else(nameless);
+        log.deleted = true;
+        report.ownerless += entries.len() as u64 - 1;
+        return Ok(Some(log));
+    }
     for entry in entries {
         let seen = Entry {
             kind: entry.kind,
@@ -178,7 +186,7 @@ fn rebuild(
             continue;
         };
         let at = (entry.owner_epoch, entry.sequence);
-        if at <= (log.state.owner_epoch, log.state.covered) || log.deleted {
+        if at <= (log.state.owner_epoch, log.state.covered) {
             report.covered += 1;
             continue;
         }
@@ -228,10 +236,7 @@ impl Rebuild {
                 self.state.epochs.begin(epoch, start);
                 Ok(())
             }
-            Change::Delete => {
-                self.deleted = true;
-                Ok(())
-            }
+            Change::Delete => Err("a deletion that was not looked for"),
         }
     }
 

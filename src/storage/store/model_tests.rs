@@ -358,9 +358,10 @@ fn live_in(world: &World, ops: usize, faults: bool) -> Tally {
     let mut done = 0;
     while done < ops {
         if faults && choice(world, 3) == 0 {
-            let fault =
-                [Fault::WriteError, Fault::SyncError, Fault::ShortWrite][choice(world, 3) as usize];
-            host.faults().strike_after(fault, choice(world, 400));
+            let (fault, passing) =
+                [(Fault::WriteError, 400), (Fault::SyncError, 3), (Fault::ShortWrite, 400)]
+                    [choice(world, 3) as usize];
+            host.faults().strike_after(fault, choice(world, passing));
         }
         let count = (200 + choice(world, 800) as usize).min(ops - done);
         done += count;

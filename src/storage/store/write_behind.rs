@@ -77,15 +77,17 @@ impl StoreCore {
         if let Some(failed) = engine.failure() {
             return Err(failed);
         }
-        let sequence = Sequence(engine.journal.next_sequence().0 - 1);
+        // A deletion whose files are still there is not covered.
+        let deletion = self.deletions.borrow().first().copied();
+        let next = engine.journal.next_sequence();
+        let sequence = Sequence(deletion.map_or(next, |first| first.min(next)).0 - 1);
         if pass.is_checkpoint() {
             engine.appended.set(0);
             engine.short_of_memory.set(false);
         }
-        let deleted = self.deleted_of_base.borrow().clone();
         // What is written over in a segment's last block must be durable elsewhere first.
         engine.journal.wait_durable(sequence).await?;
-        let progress = RefCell::new(self.begin(pass, sequence, &deleted));
+        let progress = RefCell::new(self.begin(pass, sequence));
         let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &progress));
         let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
         let progress = progress.into_inner();
@@ -100,17 +102,19 @@ impl StoreCore {
         engine.failure().map_or(Ok(()), Err)
     }
 
-    fn begin(&self, pass: Pass, sequence: Sequence, deleted: &[crate::model::LogId]) -> Progress {
+    fn begin(&self, pass: Pass, sequence: Sequence) -> Progress {
         let mut logs: Vec<Log> = self.logs.borrow().values().cloned().collect();
         logs.sort_unstable_by_key(Log::id);
         let name = self.name_of(self.checkpoint_number.get() + 1);
         let clean = pass == Pass::Close;
-        let checkpoint =
-            pass.is_checkpoint().then(|| CheckpointWriter::new(name, clean, sequence, deleted));
+        let checkpoint = pass
+            .is_checkpoint()
+            .then(|| CheckpointWriter::new(name, clean, sequence, &self.deleted_of_base.borrow()));
         Progress {
             logs: logs.into_iter(),
             checkpoint,
-            covered: sequence,
+            // Logs that are not among these were deleted by entries up to here.
+            covered: Sequence(self.engine.journal.next_sequence().0 - 1),
             done: Vec::new(),
             files: Vec::new(),
             directories: BTreeSet::new(),
@@ -132,6 +136,8 @@ impl StoreCore {
                 engine.runtime.yield_now().await;
             }
             if log.core().deleted {
+                let progress = &mut *progress.borrow_mut();
+                progress.covered = progress.covered.max(log.core().covered);
                 continue;
             }
             let Some(tails) = pass.tails(engine, &log) else { continue };
