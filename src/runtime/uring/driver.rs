@@ -45,7 +45,11 @@ pub(super) async fn drive(handle: UringHandle, spin_max: Duration) {
                 }
                 glommio::executor().yield_task_queue_now().await;
             }
-            Next::Sleep => sleep(&handle).await,
+            Next::Sleep => {
+                sleep(&handle).await;
+                // Those who were woken by somebody else than the ring run first.
+                glommio::executor().yield_now().await;
+            }
         }
     }
     bell.cancel().await;

@@ -294,13 +294,13 @@ impl Ring {
         self.0.poked.take()
     }
 
-    /// Whether something waits for the next turn.
+    /// Whether something waits for the next turn. The kernel's TASKRUN flag is no sign of it: it may
+    /// stay set after its work was done, when the work is taken between being added and being told.
     pub(super) fn has_work(&self) -> bool {
         let mut uring = self.0.uring.borrow_mut();
         let (_, submission, completion) = uring.split();
         !submission.is_empty()
             || !completion.is_empty()
-            || submission.taskrun()
             || submission.cq_overflow()
             || !self.0.backlog.borrow().is_empty()
     }
