@@ -12,7 +12,7 @@ use crate::metadata::Record;
 use crate::metadata::commands::Command;
 use crate::metrics::ShardSnapshot;
 use crate::runtime::mesh::Mesh;
-use crate::runtime::sync::{Event, Gate, timeout};
+use crate::runtime::sync::{Either, Event, Gate, select2, timeout};
 use crate::runtime::{Lane, Runtime};
 use crate::shard::Message;
 
@@ -114,9 +114,14 @@ impl Control {
         }
     }
 
-    /// Fires when the broker cannot go on.
-    pub fn failed(&self) -> &Event {
-        &self.failed
+    /// Waits until the broker cannot go on: a log directory or the metadata log has failed.
+    pub async fn failed(&self) {
+        let directory_failed = self.failed.listen();
+        if let Either::Right(failure) =
+            select2(directory_failed, self.controller.wait_failed()).await
+        {
+            error!(%failure, "the metadata log has failed: the broker stops; check the disk, then start it again");
+        }
     }
 
     /// Submits a command; its answer goes back when every shard has applied what it changed.

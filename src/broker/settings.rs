@@ -63,7 +63,7 @@ pub fn of_commands(config: &BrokerConfig) -> CommandSettings {
 fn check_broker_config(key: &str, _value: Option<&str>) -> Result<(), CommandError> {
     let known = config::is_known_broker_key(key);
     let text = if known {
-        format!("Cannot update these configs dynamically: Set({key})")
+        format!("Cannot update these configs dynamically: [{key}]")
     } else {
         format!("Unknown broker config {key}")
     };

@@ -58,7 +58,7 @@ pub struct Shard {
     borrowed: LeaseReturns,
     arrivals: Queue<MovedConnection>,
     producer_ids: ProducerIds,
-    metrics: ShardMetrics,
+    metrics: Rc<ShardMetrics>,
     log_budget: LogBudget,
     gate: Gate,
     stopping: Cell<bool>,
@@ -73,6 +73,9 @@ impl Shard {
         store: Store,
         mesh: Mesh<Message>,
     ) -> Rc<Shard> {
+        let metrics = Rc::new(ShardMetrics::new());
+        let counted = metrics.clone();
+        store.observe_commits(Rc::new(move |bytes, took| counted.committed(bytes, took)));
         Rc::new(Shard {
             place,
             log_budget: LogBudget::new(runtime.clone()),
@@ -90,7 +93,7 @@ impl Shard {
             borrowed: LeaseReturns::new(),
             arrivals: Queue::new(ARRIVALS_MAX),
             producer_ids: ProducerIds::default(),
-            metrics: ShardMetrics::new(),
+            metrics,
             gate: Gate::new(),
             stopping: Cell::new(false),
         })

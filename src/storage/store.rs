@@ -225,6 +225,11 @@ impl Store {
         self.0.engine.failure()
     }
 
+    /// Tells `observer` of every durable commit of the slot's journal from now on.
+    pub fn observe_commits(&self, observer: CommitObserver) {
+        self.0.engine.journal.observe_commits(observer);
+    }
+
     /// Waits until the directory fails, which it may never.
     pub async fn failed(&self) -> StorageFailed {
         loop {

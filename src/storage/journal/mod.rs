@@ -30,7 +30,7 @@ pub use open::OpenError;
 pub use options::{JournalOptions, PlantedBug, parse_file_name};
 pub use scan::{ScanError, scan, slots};
 pub use walk::{ScanReport, VisitError, WalkError};
-pub use writer::{Journal, JournalStats, Poisoned, ReserveError};
+pub use writer::{CommitObserver, Journal, JournalStats, Poisoned, ReserveError};
 
 #[cfg(test)]
 mod crash_tests;

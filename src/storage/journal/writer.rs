@@ -8,6 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::model::limits::{COMMITS_IN_FLIGHT_DURABLE, COMMITS_IN_FLIGHT_RELAXED};
 use crate::model::units::BLOCK;
@@ -77,6 +78,9 @@ pub struct JournalStats {
     pub files_recycled: u64,
 }
 
+/// Hears of each durable commit: its bytes, and the time that it took.
+pub type CommitObserver = Rc<dyn Fn(usize, Duration)>;
+
 type Waiter = (Sequence, oneshot::Sender<Result<(), Poisoned>>);
 
 struct State {
@@ -90,6 +94,7 @@ struct State {
     durable_waiters: VecDeque<Waiter>,
     accepted_waiters: VecDeque<Waiter>,
     stats: JournalStats,
+    observer: Option<CommitObserver>,
 }
 
 struct Shared {
@@ -134,6 +139,7 @@ impl Journal {
             durable_waiters: VecDeque::new(),
             accepted_waiters: VecDeque::new(),
             stats: JournalStats::default(),
+            observer: None,
         };
         let journal = Journal(Rc::new(Shared {
             runtime: runtime.clone(),
@@ -309,6 +315,11 @@ impl Journal {
         self.0.state.borrow().poisoned.clone()
     }
 
+    /// Tells `observer` of every durable commit from now on.
+    pub fn observe_commits(&self, observer: CommitObserver) {
+        self.0.state.borrow_mut().observer = Some(observer);
+    }
+
     /// Figures since the journal was opened.
     pub fn stats(&self) -> JournalStats {
         self.0.state.borrow().stats
@@ -472,6 +483,9 @@ impl Journal {
                     state.stats.commits += 1;
                     state.stats.commit_nanos += nanos;
                     state.stats.commit_nanos_last = nanos;
+                    if let Some(observer) = &state.observer {
+                        observer(bytes, Duration::from_nanos(nanos));
+                    }
                 } else {
                     state.stats.writes += 1;
                 }
