@@ -14,10 +14,14 @@ pub mod mesh;
 pub mod net;
 #[expect(unsafe_code, reason = "binds a value to its thread by a check")]
 mod on_thread;
+#[expect(unsafe_code, reason = "signals, limits and probes are system calls")]
+pub mod process;
 mod random;
 pub mod sim;
 pub mod sync;
 mod task;
+#[expect(unsafe_code, reason = "asks for the affinity of this thread")]
+pub mod topology;
 mod uring;
 
 pub use clock::Monotonic;

@@ -1,0 +1,309 @@
+//! The process as the kernel sees it: signals to end, limits, and whether the machine can carry us.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use io_uring::{IoUring, cqueue, squeue};
+use thiserror::Error;
+
+use super::Runtime;
+use super::memory::AlignedBuf;
+use crate::model::units::BLOCK;
+
+/// What glommio wants of locked memory for each thread.
+const MEMLOCK_MIN: u64 = 512 * 1024;
+
+/// Why this machine cannot run the broker, and what to do about it.
+#[derive(Debug, Error)]
+pub enum Unfit {
+    /// No io_uring in the kernel.
+    #[error("this kernel has no io_uring; Linux 6.1 or newer is needed")]
+    NoRing,
+    /// io_uring is switched off or filtered.
+    #[error(
+        "io_uring is refused: set the sysctl kernel.io_uring_disabled to 0, and in a container allow \
+         io_uring_setup, io_uring_enter and io_uring_register in its seccomp profile"
+    )]
+    RingRefused,
+    /// The kernel's io_uring lacks what is needed.
+    #[error("this kernel's io_uring is too old; Linux 6.1 or newer is needed")]
+    RingTooOld,
+    /// The ring could not be made for another reason.
+    #[error("cannot set up io_uring: {0}")]
+    Ring(io::Error),
+    /// Too little lockable memory.
+    #[error(
+        "the limit of locked memory is {bytes} bytes; at least {MEMLOCK_MIN} are needed (ulimit -l)"
+    )]
+    Memlock {
+        /// The limit.
+        bytes: u64,
+    },
+    /// The directory is in memory.
+    #[error("{} is on {file_system}, which forgets everything at a reboot; choose a directory on a disk", path.display())]
+    InMemory {
+        /// The directory.
+        path: PathBuf,
+        /// Its file system.
+        file_system: &'static str,
+    },
+    /// No direct I/O there.
+    #[error("the file system of {} does not support direct I/O (O_DIRECT); choose one that does, such as ext4 or xfs", path.display())]
+    NoDirectIo {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// No file can be written there.
+    #[error("cannot write to {}: {error}", path.display())]
+    Unwritable {
+        /// The directory.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+}
+
+/// Checks that a thread of this process can have its ring.
+pub fn probe_ring() -> Result<(), Unfit> {
+    let built = IoUring::<squeue::Entry, cqueue::Entry>::builder()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag()
+        .build(8);
+    if let Err(error) = built {
+        return Err(match error.raw_os_error() {
+            Some(libc::ENOSYS) => Unfit::NoRing,
+            Some(libc::EPERM | libc::EACCES) => Unfit::RingRefused,
+            Some(libc::EINVAL) => Unfit::RingTooOld,
+            _ => Unfit::Ring(error),
+        });
+    }
+    let bytes = limit(libc::RLIMIT_MEMLOCK).map_err(Unfit::Ring)?.rlim_cur;
+    if bytes < MEMLOCK_MIN { Err(Unfit::Memlock { bytes }) } else { Ok(()) }
+}
+
+/// Checks that files in an existing directory can be written past the page cache and stay.
+pub fn probe_directory(path: &Path) -> Result<(), Unfit> {
+    let unwritable = |error| Unfit::Unwritable { path: path.to_owned(), error };
+    match file_system_magic(path).map_err(unwritable)? {
+        libc::TMPFS_MAGIC => {
+            return Err(Unfit::InMemory { path: path.to_owned(), file_system: "tmpfs" });
+        }
+        RAMFS_MAGIC => {
+            return Err(Unfit::InMemory { path: path.to_owned(), file_system: "ramfs" });
+        }
+        _ => {}
+    }
+    let probe = path.join(format!(".probe-{}", std::process::id()));
+    let result = write_direct(&probe);
+    drop(std::fs::remove_file(&probe));
+    result.map_err(|error| match error.raw_os_error() {
+        Some(libc::EINVAL) => Unfit::NoDirectIo { path: path.to_owned() },
+        _ => unwritable(error),
+    })
+}
+
+const RAMFS_MAGIC: libc::c_long = 0x8584_58f6;
+
+fn file_system_magic(path: &Path) -> io::Result<libc::c_long> {
+    let directory = std::fs::File::open(path)?;
+    let mut stat = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the structure is our own.
+    if unsafe { libc::fstatfs(directory.as_raw_fd(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all zeros is a valid statfs, and the call has filled it.
+    Ok(unsafe { stat.assume_init() }.f_type)
+}
+
+fn write_direct(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(path)?;
+    file.write_all_at(&AlignedBuf::zeroed(BLOCK), 0)
+}
+
+/// Raises the limit of open files as far as is allowed; returns it.
+pub fn raise_open_files_limit() -> io::Result<u64> {
+    let mut wanted = limit(libc::RLIMIT_NOFILE)?;
+    if wanted.rlim_cur < wanted.rlim_max {
+        wanted.rlim_cur = wanted.rlim_max;
+        // SAFETY: the structure is our own.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(wanted.rlim_cur)
+}
+
+fn limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure is our own.
+    if unsafe { libc::getrlimit(resource, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(limit)
+}
+
+/// A signal that asks the process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndSignal {
+    /// SIGTERM: a service manager.
+    Terminate,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+}
+
+/// SIGTERM and SIGINT, kept from ending the process, to be waited for by one thread.
+pub struct EndSignals(OwnedFd);
+
+impl EndSignals {
+    /// Takes the signals over; to be called before any other thread is started, since a thread
+    /// inherits what is blocked.
+    pub fn take_over() -> io::Result<EndSignals> {
+        let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: the set is our own and initialised by the first call before the others use it.
+        let descriptor = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
+            let blocked =
+                libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+            if blocked != 0 {
+                return Err(io::Error::from_raw_os_error(blocked));
+            }
+            libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC)
+        };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor is fresh and owned by nobody else.
+        Ok(EndSignals(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+    }
+
+    /// The next of these signals, on a thread with a ring.
+    pub async fn next(&self, runtime: &Runtime) -> io::Result<EndSignal> {
+        let Ok(machine) = runtime.machine() else {
+            return std::future::pending().await;
+        };
+        let told = machine.read_record(&self.0, size_of::<libc::signalfd_siginfo>()).await?;
+        let number = told.first_chunk().map_or(0, |number| u32::from_ne_bytes(*number));
+        Ok(if number as libc::c_int == libc::SIGINT {
+            EndSignal::Interrupt
+        } else {
+            EndSignal::Terminate
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::units::MIB;
+    use crate::runtime::{ExecutorSpec, start};
+
+    const CHILD: &str = "KLAMM_TEST_CHILD";
+
+    /// Runs one test of this program again as a child that `prepare` restricts.
+    fn run_as_child(test: &str, prepare: fn() -> io::Result<()>) {
+        let mut child = Command::new("/proc/self/exe");
+        child.args(["--exact", test, "--nocapture"]).env(CHILD, "1").current_dir("/");
+        // SAFETY: `prepare` only makes system calls.
+        unsafe { child.pre_exec(prepare) };
+        let output = child.output().expect("the test program starts");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains("1 passed"), "{told}\n{output:?}");
+    }
+
+    fn restrict() -> io::Result<()> {
+        let limit = libc::rlimit { rlim_cur: 8 << 20, rlim_max: 8 << 20 };
+        // SAFETY: plain system calls in the child.
+        unsafe {
+            if libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            if libc::geteuid() == 0 && (libc::setgid(65534) != 0 || libc::setuid(65534) != 0) {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn four_threads_start_as_an_ordinary_user_with_8_mib_of_locked_memory() {
+        if std::env::var_os(CHILD).is_none() {
+            let name = "runtime::process::tests::four_threads_start_as_an_ordinary_user_with_8_mib_of_locked_memory";
+            return run_as_child(name, restrict);
+        }
+        // SAFETY: plain system call.
+        assert_ne!(unsafe { libc::geteuid() }, 0);
+        probe_ring().expect("the machine has io_uring");
+        let threads: Vec<_> = (0..4)
+            .map(|number| {
+                let name = format!("thread-{number}");
+                let spec = ExecutorSpec {
+                    name,
+                    cpu: None,
+                    memory_bytes: 16 * MIB,
+                    spin_max: Duration::ZERO,
+                };
+                start(spec, |runtime: Runtime| async move {
+                    runtime.sleep(Duration::from_millis(20)).await;
+                    runtime.blocking(|| 1).await
+                })
+                .expect("it starts")
+            })
+            .collect();
+        let sum: i32 = threads.into_iter().map(|thread| thread.join().expect("it is set up")).sum();
+        assert_eq!(sum, 4);
+    }
+
+    #[test]
+    fn signals_to_end_are_events() {
+        if std::env::var_os(CHILD).is_none() {
+            return run_as_child("runtime::process::tests::signals_to_end_are_events", block);
+        }
+        let signals = EndSignals::take_over().expect("there are descriptors");
+        let name = "control".to_owned();
+        let spec = ExecutorSpec { name, cpu: None, memory_bytes: MIB, spin_max: Duration::ZERO };
+        let thread = start(spec, |runtime: Runtime| async move {
+            let mut seen = Vec::new();
+            for number in [libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: it is to this process, where the signal is blocked in every thread.
+                unsafe { libc::kill(libc::getpid(), number) };
+                seen.push(signals.next(&runtime).await.expect("the descriptor is open"));
+            }
+            seen
+        });
+        let seen = thread.expect("it starts").join().expect("it is set up");
+        assert_eq!(seen, [EndSignal::Interrupt, EndSignal::Terminate]);
+    }
+
+    /// The test program's main thread must not be ended by the signal either.
+    fn block() -> io::Result<()> {
+        EndSignals::take_over().map(|signals| drop(signals))
+    }
+
+    #[test]
+    fn directories_are_judged() {
+        let good = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("a directory");
+        probe_directory(good.path()).expect("it is on a disk");
+        assert_eq!(std::fs::read_dir(good.path()).expect("listed").count(), 0, "left clean");
+        let missing = probe_directory(&good.path().join("none"));
+        assert!(matches!(missing, Err(Unfit::Unwritable { .. })), "{missing:?}");
+        let memory = probe_directory(Path::new("/dev/shm"));
+        assert!(matches!(memory, Err(Unfit::InMemory { .. })), "{memory:?}");
+        assert!(raise_open_files_limit().expect("allowed") >= 256);
+    }
+}
