@@ -18,7 +18,9 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::directory::{checkpoint_dir, partition_dir, topics_dir};
-use super::journal::{EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence};
+use super::journal::{
+    CommitObserver, EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence,
+};
 use super::log::directories;
 use super::log::engine::Engine;
 use super::log::partition_log::LogShared;
