@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod model_tests;
 mod plan;
+#[cfg(test)]
+mod real_tests;
 mod write_behind;
 
 use std::cell::{Cell, RefCell};
