@@ -42,6 +42,8 @@ pub mod replay;
 pub mod segment;
 /// The durable state of a log.
 pub mod state;
+/// The last partial block of a cut file.
+pub mod tail;
 /// Finding an offset by time.
 pub mod timestamps;
 /// The hot window of a segment.

@@ -19,11 +19,11 @@ use super::producers::{ProducerBatch, ProducerTable, Verdict};
 use super::segment::{RollReason, RollTerms, Segment};
 use super::state::{LogState, SegmentState, StateHead, encode_segments};
 use super::window::{Eviction, Window};
-use crate::model::units::{BLOCK, block_floor};
+use crate::model::units::BLOCK;
 use crate::model::{LeaderEpoch, LogId, Offset, OwnerEpoch};
 use crate::record::{BATCH_HEADER_BYTES, BatchHeader, batch};
+use crate::runtime::Monotonic;
 use crate::runtime::sync::Event;
-use crate::runtime::{AlignedBuf, Monotonic};
 use crate::storage::journal::entry::ENTRY_HEADER_BYTES;
 use crate::storage::journal::{EntryKind, ReserveError, Sequence};
 
@@ -64,8 +64,8 @@ pub struct LogShared {
     pub core: RefCell<LogCore>,
     pub readable: Event,
     /// One task at a time reads the tail back.
-    loading: Cell<bool>,
-    loaded: Event,
+    pub(super) loading: Cell<bool>,
+    pub(super) loaded: Event,
     /// In the engine's list of logs that hold chunks.
     pub awake: Cell<bool>,
 }
@@ -625,79 +625,6 @@ impl LogShared {
             self.engine.flush_within(Duration::from_millis(core.config.flush_ms));
         }
         is_durable
-    }
-
-    /// Reads the last partial block back into memory and logs it, so that it may be written again.
-    async fn load_tail(self: &Rc<Self>) -> Result<(), LogAppendError> {
-        let loaded = self.loaded.listen();
-        if self.loading.replace(true) {
-            loaded.await;
-            return Ok(());
-        }
-        let result = self.load_tail_alone().await;
-        self.loading.set(false);
-        self.loaded.notify_all();
-        result
-    }
-
-    async fn load_tail_alone(self: &Rc<Self>) -> Result<(), LogAppendError> {
-        let engine = &self.engine;
-        let place = {
-            let core = self.core();
-            let active = core.active();
-            Place {
-                base: active.state.base,
-                position: block_floor(active.state.bytes.into()) as u32,
-            }
-        };
-        let result = self.read_block(place).await;
-        let block = result.map_err(|error| {
-            StorageFailed(
-                format!("reading the last block of segment {} back: {error}", place.base).into(),
-            )
-        })?;
-        loop {
-            let relieved = engine.relieved.listen();
-            if let Some(failed) = engine.failure() {
-                return Err(failed.into());
-            }
-            let mut core = self.core_mut();
-            let unchanged = core.active().state.base == place.base && core.active().is_cut();
-            if core.deleted || !unchanged {
-                return Ok(());
-            }
-            let arena = engine.runtime.arena();
-            let active = core.active_mut();
-            let bytes = (active.state.bytes - place.position) as usize;
-            let window = &mut active.window;
-            if engine.evict_until(|| window.grow(arena, bytes, place.position)) {
-                active.window.append(&block[..bytes]);
-                active.written = place.position;
-                self.log_change(&mut core, EntryKind::Tail, &place.encode(), &block[..bytes]);
-                drop(core);
-                if !self.awake.replace(true) {
-                    engine.awaken(self);
-                }
-                return Ok(());
-            }
-            drop(core);
-            engine.want_memory();
-            engine.wait_relief(relieved).await;
-        }
-    }
-
-    async fn read_block(&self, place: Place) -> std::io::Result<AlignedBuf> {
-        let engine = &self.engine;
-        let access = super::open_segments::Access::Direct;
-        let file =
-            engine.files.open(&engine.runtime, &engine.dir, self.id, place.base, access).await?;
-        let (block, read) =
-            file.read_at(AlignedBuf::zeroed(BLOCK), u64::from(place.position)).await;
-        let expected = (self.core().active().state.bytes - place.position) as usize;
-        if read? < expected {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(block)
     }
 
     /// Forgets sealed segments that end at or below the log's start, and removes their files.

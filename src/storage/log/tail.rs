@@ -1,0 +1,86 @@
+//! Bringing the last partial block of a cut file back, before its log is appended to again.
+
+use std::rc::Rc;
+
+use super::entries::Place;
+use super::failure::{LogAppendError, StorageFailed};
+use super::open_segments::Access;
+use super::partition_log::LogShared;
+use crate::model::units::{BLOCK, block_floor};
+use crate::runtime::AlignedBuf;
+use crate::storage::journal::EntryKind;
+
+impl LogShared {
+    /// Reads the last partial block back into memory and logs it, so that it may be written again.
+    pub(super) async fn load_tail(self: &Rc<Self>) -> Result<(), LogAppendError> {
+        let loaded = self.loaded.listen();
+        if self.loading.replace(true) {
+            loaded.await;
+            return Ok(());
+        }
+        let result = self.load_tail_alone().await;
+        self.loading.set(false);
+        self.loaded.notify_all();
+        result
+    }
+
+    async fn load_tail_alone(self: &Rc<Self>) -> Result<(), LogAppendError> {
+        let engine = &self.engine;
+        let place = {
+            let core = self.core();
+            let active = core.active();
+            Place {
+                base: active.state.base,
+                position: block_floor(active.state.bytes.into()) as u32,
+            }
+        };
+        let result = self.read_block(place).await;
+        let block = result.map_err(|error| {
+            StorageFailed(
+                format!("reading the last block of segment {} back: {error}", place.base).into(),
+            )
+        })?;
+        loop {
+            let relieved = engine.relieved.listen();
+            if let Some(failed) = engine.failure() {
+                return Err(failed.into());
+            }
+            let mut core = self.core_mut();
+            let unchanged = core.active().state.base == place.base && core.active().is_cut();
+            if core.deleted || !unchanged {
+                return Ok(());
+            }
+            let arena = engine.runtime.arena();
+            let active = core.active_mut();
+            let bytes = (active.state.bytes - place.position) as usize;
+            let window = &mut active.window;
+            if engine.evict_until(|| window.grow(arena, bytes, place.position)) {
+                active.window.append(&block[..bytes]);
+                active.written = place.position;
+                self.log_change(&mut core, EntryKind::Tail, &place.encode(), &block[..bytes]);
+                drop(core);
+                if !self.awake.replace(true) {
+                    engine.awaken(self);
+                }
+                return Ok(());
+            }
+            drop(core);
+            engine.want_memory();
+            engine.wait_relief(relieved).await;
+        }
+    }
+
+    async fn read_block(&self, place: Place) -> std::io::Result<AlignedBuf> {
+        let engine = &self.engine;
+        let access = Access::Direct;
+        let file =
+            engine.files.open(&engine.runtime, &engine.dir, self.id, place.base, access).await?;
+        let (block, read) =
+            file.read_at(AlignedBuf::zeroed(BLOCK), u64::from(place.position)).await;
+        let expected = (self.core().active().state.bytes - place.position) as usize;
+        if read? < expected {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(block)
+    }
+}
