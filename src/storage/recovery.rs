@@ -15,9 +15,12 @@ use tracing::{info, warn};
 
 use crate::model::{LogId, TopicId};
 use crate::runtime::Runtime;
+use crate::runtime::disk::OpenMode;
+use crate::runtime::sync::join_all;
 use crate::storage::checkpoint::{self, BASE_SLOT, Checkpoint, CheckpointError, CheckpointName};
 use crate::storage::directory::{
-    DirectoryId, by_name_dir, checkpoint_dir, journal_dir, topic_dir, topics_dir,
+    DirectoryId, by_name_dir, checkpoint_dir, journal_dir, parse_segment_name, partition_dir,
+    topic_dir, topics_dir,
 };
 use crate::storage::journal::{
     JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
@@ -25,6 +28,9 @@ use crate::storage::journal::{
 use crate::storage::log::LogState;
 use crate::storage::log::replay::{Replay, ReplayError, ReplayReport};
 use crate::storage::superblock::{Superblock, SuperblockError};
+
+/// Partition directories that are read at the same time.
+const DIRECTORIES_IN_FLIGHT_MAX: usize = 16;
 
 /// What recovery starts from.
 #[derive(Clone, Debug)]
@@ -116,6 +122,14 @@ pub async fn recover(
     }
     let (mut logs, report) = replay.bring_up_to_date(runtime, &dir).await?;
     logs.retain(|log| known.contains(&log.id));
+    if !clean {
+        for some in logs.chunks(DIRECTORIES_IN_FLIGHT_MAX) {
+            let cuts = some.iter().map(|log| cut_surplus(runtime, &dir, log));
+            for cut in join_all(cuts).await {
+                cut.map_err(at(&topics_dir(&dir)))?;
+            }
+        }
+    }
     let orphans = orphans(runtime, &dir, &known).await?;
     let next = last.next(epoch + 1, false);
     let base = CheckpointName::base(next.epoch);
@@ -199,6 +213,31 @@ async fn scan_journals(
         total.add(&report);
     }
     Ok(total)
+}
+
+/// Cuts off what a log's files have behind its end: a power failure may take accepted entries out
+/// of the journal and leave what the write-behind had made of them.
+async fn cut_surplus(runtime: &Runtime, dir: &Path, log: &LogState) -> io::Result<()> {
+    let Some(active) = log.segments.last() else { return Ok(()) };
+    let disk = runtime.disk();
+    let own = partition_dir(dir, log.id);
+    let entries = match disk.list_dir(&own).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = own.join(&entry.name);
+        match parse_segment_name(&entry.name) {
+            Some(base) if base > active.base => disk.remove_file(&path).await?,
+            Some(base) if base == active.base && entry.len > u64::from(active.bytes) => {
+                let file = disk.open(&path, OpenMode::WRITE_DIRECT).await?;
+                file.set_len(u64::from(active.bytes)).await?;
+                file.sync_data().await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Removes what the new epoch has made useless: the checkpoints before it, and the journals of
