@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use klamm::broker::{self, StartOptions};
-use klamm::cli::{Arguments, Command, StartArguments};
+use klamm::cli::{self, Arguments, Command, StartArguments};
 use klamm::config::{BrokerConfig, ConfigFile, FILE_BYTES_MAX};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
@@ -27,9 +27,9 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Command::Topics(_) | Command::ConsoleProducer(_) | Command::ConsoleConsumer(_) => {
-            ExitCode::FAILURE
-        }
+        Command::Topics(tool) => cli::topics(&tool.arguments),
+        Command::ConsoleProducer(tool) => cli::console_producer(&tool.arguments),
+        Command::ConsoleConsumer(tool) => cli::console_consumer(&tool.arguments),
     }
 }
 
@@ -40,10 +40,11 @@ fn start(arguments: &StartArguments, began: std::time::Instant) -> Result<()> {
     let bytes = arguments.config.as_deref().map(read_config).transpose()?;
     let name = arguments.config.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     let file = bytes.as_ref().map(|bytes| ConfigFile { name: &name, bytes });
-    if file.is_none() {
+    if file.is_none() && !overrides.iter().any(|text| text.starts_with("log.dir")) {
         overrides.insert(0, "log.dirs=data".to_owned());
     }
-    let (config, remarks) = BrokerConfig::load(file, &overrides, &broker::machine())?;
+    let machine = broker::machine().context("cannot learn what the process may use")?;
+    let (config, remarks) = BrokerConfig::load(file, &overrides, &machine)?;
     for remark in remarks {
         warn!("{remark}");
     }

@@ -12,7 +12,8 @@ pub fn sort_as_hash_map<T>(items: &mut [T], capacity: usize, key: impl Fn(&T) ->
 
 /// `String.hashCode`, over UTF-16 units.
 fn hash_code(text: &str) -> u32 {
-    text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
+    text.encode_utf16()
+        .fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
 }
 
 /// `HashMap.hash`.
@@ -34,7 +35,8 @@ mod tests {
     /// What `kafka-topics --describe` of Kafka 4.3.0 printed for these topics.
     #[test]
     fn topics_come_in_kafkas_order() {
-        let mut topics = ["a", "a.b_c", "my-topic", "orders.eu", "quickstart-events", "ra", "zebra"];
+        let mut topics =
+            ["a", "a.b_c", "my-topic", "orders.eu", "quickstart-events", "ra", "zebra"];
         let capacity = topics.len();
         sort_as_hash_map(&mut topics, capacity, |topic| topic);
         let expected = ["zebra", "a", "quickstart-events", "a.b_c", "my-topic", "orders.eu", "ra"];

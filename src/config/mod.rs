@@ -22,7 +22,7 @@ mod tests;
 
 pub use broker_config::{BrokerConfig, GroupConfig, Machine};
 pub use listeners::{HostPort, Listener};
-pub use properties::FILE_BYTES_MAX;
+pub use properties::{FILE_BYTES_MAX, PropertiesError, Property, parse as parse_properties};
 pub use settings::{ConfigError, ConfigFile, Place, Remark};
 
 /// Whether Kafka or Klamm knows a broker key of that name.

@@ -1,0 +1,332 @@
+//! `console-producer`: each line of standard input becomes a record (`ConsoleProducer`).
+
+mod line_reader;
+
+use std::io::{self, BufRead, IsTerminal};
+use std::process::ExitCode;
+use std::thread;
+
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::time::{Instant, sleep_until};
+
+use self::line_reader::{Line, LineError, LineReader};
+use super::client_options::{self, Properties};
+use super::options::Options;
+use super::tool::{Help, Stop, block_on, bootstrap, key_values, load_properties, print};
+use crate::client::{
+    ClientError, ClientOptions, Cluster, Delivery, NewRecord, Producer, ProducerOptions, ToDeliver,
+};
+use crate::record::Header;
+
+const HELP: Help = Help {
+    purpose: "This tool helps to read data from standard input and publish it to Kafka.",
+    options: include_str!("../help/console-producer.txt"),
+};
+
+/// Lines that were read and wait for the producer: reading stops there.
+const LINES_WAITING_MAX: usize = 4096;
+
+/// The only reader that there is; others would be classes of Java's.
+const LINE_READER: &str = "org.apache.kafka.tools.LineMessageReader";
+
+/// What the arguments ask for.
+struct Setup {
+    topic: String,
+    sync: bool,
+    reader: LineReader,
+    client: ClientOptions,
+    producer: ProducerOptions,
+}
+
+/// Why the tool ends before its input does.
+#[derive(Debug, Error)]
+enum ProduceError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Line(#[from] LineError),
+    #[error("cannot read standard input: {0}")]
+    Input(#[from] io::Error),
+}
+
+/// Runs the tool.
+pub fn console_producer(arguments: &[String]) -> ExitCode {
+    HELP.end(begin(arguments))
+}
+
+fn begin(arguments: &[String]) -> Result<ExitCode, Stop> {
+    let setup = setup(arguments)?;
+    let outcome = block_on(run(setup)).map_err(|error| Stop::Failed(error.to_string()))?;
+    outcome.map_err(|error| Stop::Failed(error.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usage(error: impl ToString) -> Stop {
+    Stop::Usage(error.to_string())
+}
+
+fn setup(arguments: &[String]) -> Result<Setup, Stop> {
+    let options = Options::parse(HELP.options, arguments).map_err(usage)?;
+    HELP.check(arguments, &options)?;
+    Help::require(&options, &["topic"])?;
+    Help::refuse_both(&options, "command-config", "producer.config")?;
+    Help::refuse_both(&options, "command-property", "producer-property")?;
+    Help::refuse_both(&options, "reader-property", "property")?;
+    for (old, new, until) in [
+        ("producer-property", "command-property", "a future version"),
+        ("producer.config", "command-config", "a future version"),
+        ("property", "reader-property", "a future version"),
+        ("max-partition-memory-bytes", "batch-size", "Apache Kafka 5.0"),
+    ] {
+        if options.has(old) {
+            print(&format!(
+                "Warning: --{old} is deprecated and will be removed in {until}. Use --{new} instead.\n"
+            ));
+        }
+    }
+    let servers =
+        options.one("bootstrap-server")?.map(str::trim).filter(|servers| !servers.is_empty());
+    let servers = servers.ok_or_else(|| usage("Error while validating the bootstrap address\n"))?;
+    let servers = bootstrap(servers)
+        .map_err(|_| usage("Please provide valid host:port like host1:9091,host2:9092\n"))?;
+    if options.one("line-reader")?.is_some_and(|class| class != LINE_READER) {
+        return Err(Stop::Failed(format!(
+            "--line-reader takes {LINE_READER} only: this tool runs no Java"
+        )));
+    }
+    let topic = options.one("topic")?.unwrap_or_default().to_owned();
+    let reader = LineReader::new(&reader_properties(&options)?)
+        .map_err(|error| Stop::Failed(error.to_string()))?;
+    let mut properties = producer_properties(&options)?;
+    let producer = client_options::producer(&mut properties)?;
+    let client =
+        client_options::client(ClientOptions::new(servers, "console-producer"), &mut properties)?;
+    client_options::warn_unused(&properties);
+    Ok(Setup { topic, sync: options.has("sync"), reader, client, producer })
+}
+
+fn reader_properties(options: &Options) -> Result<Properties, Stop> {
+    let mut properties = match options.one("reader-config")? {
+        Some(path) => load_properties(path)?,
+        None => Properties::new(),
+    };
+    properties.extend(key_values(options.all("reader-property")));
+    properties.extend(key_values(options.all("property")));
+    Ok(properties)
+}
+
+/// An option of the command line with the property that it sets and its default.
+const MERGED: [(&str, &str, &str); 10] = [
+    ("timeout", "linger.ms", "1000"),
+    ("request-required-acks", "acks", "-1"),
+    ("request-timeout-ms", "request.timeout.ms", "1500"),
+    ("message-send-max-retries", "retries", "3"),
+    ("retry-backoff-ms", "retry.backoff.ms", "100"),
+    ("max-memory-bytes", "buffer.memory", "33554432"),
+    ("batch-size", "batch.size", "16384"),
+    ("max-partition-memory-bytes", "batch.size", "16384"),
+    ("metadata-expiry-ms", "metadata.max.age.ms", "300000"),
+    ("max-block-ms", "max.block.ms", "60000"),
+];
+
+fn producer_properties(options: &Options) -> Result<Properties, Stop> {
+    let path = options.one("command-config")?.or(options.one("producer.config")?);
+    let mut properties = path.map(load_properties).transpose()?.unwrap_or_default();
+    properties.extend(key_values(options.all("command-property")));
+    properties.extend(key_values(options.all("producer-property")));
+    // What the tool needs is not for the operator to set.
+    for fixed in ["bootstrap.servers", "key.serializer", "value.serializer"] {
+        properties.remove(fixed);
+    }
+    let codec = match options.one("compression-codec")? {
+        Some(codec) if !codec.is_empty() => codec,
+        _ if options.has("compression-codec") => "gzip",
+        _ => "none",
+    };
+    properties.insert("compression.type".to_owned(), codec.to_owned());
+    for (option, property, default) in MERGED {
+        match options.one(option)? {
+            Some(value) => {
+                properties.insert(property.to_owned(), value.to_owned());
+            }
+            None => {
+                properties.entry(property.to_owned()).or_insert_with(|| default.to_owned());
+            }
+        }
+    }
+    // The kernel sizes its buffers well by itself.
+    properties.remove("send.buffer.bytes");
+    Ok(properties)
+}
+
+async fn run(setup: Setup) -> Result<(), ProduceError> {
+    let mut producer = Producer::new(Cluster::new(setup.client.clone()), setup.producer.clone());
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (sender, mut lines) = mpsc::channel(LINES_WAITING_MAX);
+    let reader = setup.reader.clone();
+    // It may wait for a line for ever, so it is a thread that the process does not wait for.
+    thread::Builder::new().name("stdin".to_owned()).spawn(move || read_lines(reader, &sender))?;
+    let ended = tokio::select! {
+        ended = produce(&setup, &mut producer, &mut lines) => ended,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    report(&producer.deliver(ToDeliver::All).await);
+    ended
+}
+
+/// Reads standard input to its end; a prompt is shown where somebody types.
+fn read_lines(mut reader: LineReader, lines: &Sender<Result<Line, ProduceError>>) {
+    let prompt = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let mut input = io::stdin().lock();
+    let mut bytes = Vec::new();
+    loop {
+        if prompt {
+            print(">");
+        }
+        bytes.clear();
+        let line = match input.read_until(b'\n', &mut bytes) {
+            Ok(0) => return,
+            Ok(_) => reader.parse(&bytes).map_err(ProduceError::from),
+            Err(error) => Err(error.into()),
+        };
+        let ends = line.is_err();
+        if lines.blocking_send(line).is_err() || ends {
+            return;
+        }
+    }
+}
+
+async fn produce(
+    setup: &Setup,
+    producer: &mut Producer,
+    lines: &mut Receiver<Result<Line, ProduceError>>,
+) -> Result<(), ProduceError> {
+    loop {
+        let due = producer.due_at();
+        if producer.is_full() || due.is_some_and(|due| due <= Instant::now()) {
+            report(&producer.deliver(ToDeliver::Due).await);
+            continue;
+        }
+        let line = match due {
+            None => lines.recv().await,
+            Some(due) => tokio::select! {
+                line = lines.recv() => line,
+                () = sleep_until(due) => continue,
+            },
+        };
+        let Some(line) = line else { return Ok(()) };
+        append(setup, producer, &line?).await?;
+        if setup.sync {
+            for delivery in producer.deliver(ToDeliver::All).await {
+                delivery.outcome?;
+            }
+        }
+    }
+}
+
+async fn append(setup: &Setup, producer: &mut Producer, line: &Line) -> Result<(), ProduceError> {
+    let headers: Vec<Header<'_>> =
+        line.headers.iter().map(|(key, value)| Header { key, value: value.as_deref() }).collect();
+    let record = NewRecord {
+        key: line.key.as_deref(),
+        value: line.value.as_deref(),
+        headers: &headers,
+        ..NewRecord::default()
+    };
+    match producer.append(&setup.topic, &record).await {
+        // As Kafka's: without --sync a record that cannot be sent is said, and the next one comes.
+        Err(error) if !setup.sync => {
+            complain(&setup.topic, 1, &error);
+            Ok(())
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+fn report(deliveries: &[Delivery]) {
+    for delivery in deliveries {
+        if let Err(error) = &delivery.outcome {
+            complain(
+                &format!("{}-{}", delivery.topic, delivery.partition),
+                delivery.record_count,
+                error,
+            );
+        }
+    }
+}
+
+fn complain(place: &str, record_count: usize, error: &ClientError) {
+    let records = if record_count == 1 { "message" } else { "messages" };
+    eprintln!("ERROR Error when sending {record_count} {records} to topic {place}: {error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::Compression;
+
+    fn parse(text: &str) -> Result<Setup, Stop> {
+        let arguments: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        setup(&arguments)
+    }
+
+    const BASE: &str = "--bootstrap-server 127.0.0.1:1 --topic t";
+
+    #[test]
+    fn defaults_are_those_of_kafkas_tool() {
+        let setup = parse(BASE).map_err(|stop| stop.to_string()).expect("the arguments are valid");
+        assert_eq!(setup.topic, "t");
+        assert!(!setup.sync);
+        assert_eq!(setup.client.client_id, "console-producer");
+        assert_eq!(setup.client.request_timeout, Duration::from_millis(1500));
+        assert_eq!(setup.producer.linger, Duration::from_secs(1));
+        assert_eq!(
+            (setup.producer.acks, setup.producer.retries, setup.producer.idempotent),
+            (-1, 3, true)
+        );
+        assert_eq!(setup.producer.compression, Compression::None);
+    }
+
+    #[test]
+    fn options_go_over_properties_and_properties_over_defaults() {
+        let text = "--request-required-acks 1 --command-property acks=0 --command-property linger.ms=3 \
+                    --compression-codec --sync --batch-size 99";
+        let setup = parse(&format!("{BASE} {text}"))
+            .map_err(|stop| stop.to_string())
+            .expect("they are valid");
+        assert_eq!((setup.producer.acks, setup.producer.idempotent), (1, false));
+        assert_eq!(setup.producer.linger, Duration::from_millis(3));
+        assert_eq!(setup.producer.compression, Compression::Gzip);
+        assert_eq!(setup.producer.batch_bytes, 99);
+        assert!(setup.sync);
+    }
+
+    #[test]
+    fn wrong_arguments_are_refused_in_kafkas_words() {
+        for (text, expected) in [
+            ("--topic t", "Error while validating the bootstrap address\n"),
+            ("--bootstrap-server a:1", "Missing required argument \"[topic]\""),
+            (
+                "--topic t --bootstrap-server a",
+                "Please provide valid host:port like host1:9091,host2:9092\n",
+            ),
+            ("--nonsense", "nonsense is not a recognized option"),
+            (
+                "--topic t --property a=b --reader-property a=b",
+                "Options --reader-property and --property cannot be specified together.",
+            ),
+            ("", "This tool helps to read data from standard input and publish it to Kafka."),
+        ] {
+            match parse(text) {
+                Err(Stop::Usage(said)) => assert_eq!(said, expected, "{text}"),
+                other => panic!("{text}: {:?}", other.map(|_| ())),
+            }
+        }
+    }
+}
