@@ -47,11 +47,11 @@ async fn offset(shard: &Shard, query: &OffsetQuery) -> Result<OffsetFound, Error
             let leader_epoch = leader.epoch();
             return Ok(OffsetFound { leader_epoch, ..found(leader.high_watermark(), -1) });
         }
-        // Without remote storage everything is local, and nothing is tiered.
-        TIMESTAMP_EARLIEST | TIMESTAMP_EARLIEST_LOCAL | TIMESTAMP_EARLIEST_PENDING => {
+        // Without remote storage everything is local, and nothing is tiered or waits for it.
+        TIMESTAMP_EARLIEST | TIMESTAMP_EARLIEST_LOCAL => {
             return Ok(found(log.start_offset(), -1));
         }
-        TIMESTAMP_LATEST_TIERED => return Ok(none),
+        TIMESTAMP_LATEST_TIERED | TIMESTAMP_EARLIEST_PENDING => return Ok(none),
         TIMESTAMP_MAX => log.max_timestamp(leader.high_watermark()).await,
         time if time >= 0 => log.offset_for_timestamp(time, leader.high_watermark()).await,
         _ => return Err(ErrorCode::InvalidRequest),
