@@ -92,7 +92,7 @@ async fn echo_stream(stream: Stream) {
 }
 
 fn echo(options: &Options, spin: Duration, connections: usize) -> io::Result<()> {
-    let rounds = if options.smoke { 2 } else { 200_000 / connections.max(8) };
+    let rounds = if options.smoke { 2 } else { 64_000 / connections.max(8) };
     let (address_sender, address) = sync_channel::<SocketAddr>(1);
     let server = thread(0, spin, move |runtime| async move {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -151,7 +151,7 @@ async fn ping(runtime: Runtime, address: SocketAddr, rounds: usize) -> Vec<Durat
 }
 
 fn mesh_hop(options: &Options, spin: Duration) -> io::Result<()> {
-    let rounds = if options.smoke { 10 } else { 20_000 };
+    let rounds = if options.smoke { 10 } else { 5_000 };
     let mut ports = mesh::<usize>(2);
     let (far, near) = (ports.pop().expect("two"), ports.pop().expect("two"));
     let echo = thread(1, spin, move |runtime| async move {

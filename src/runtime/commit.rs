@@ -39,6 +39,8 @@ pub(super) struct EngineChoice {
     fixed: bool,
     /// One bit a commit, the newest lowest: set if it was slow.
     history: u32,
+    /// A moving average of each engine's commits, by `Engine as usize`; zero while unknown.
+    averages: [Duration; 3],
     /// When the cheapest engine is tried again.
     probe_at: Monotonic,
     hold: Duration,
@@ -53,6 +55,7 @@ impl Default for EngineChoice {
             current: Engine::DsyncWrite,
             fixed: false,
             history: 0,
+            averages: [Duration::ZERO; 3],
             probe_at: Monotonic::default(),
             hold: HOLD_MIN,
             probes_left: PROBES,
@@ -79,10 +82,12 @@ impl EngineChoice {
 
     /// Learns how long a commit took.
     pub(super) fn completed(&mut self, engine: Engine, took: Duration, now: Monotonic) {
-        let slow = took >= TICK;
         if self.fixed {
             return;
         }
+        let slow = took >= TICK;
+        let average = &mut self.averages[engine as usize];
+        *average = if average.is_zero() { took } else { (*average * 7 + took) / 8 };
         if engine == Engine::DsyncWrite && self.current != Engine::DsyncWrite {
             return self.probed(slow, now);
         }
@@ -90,19 +95,26 @@ impl EngineChoice {
             return;
         }
         self.history = (self.history << 1 | u32::from(slow)) & ((1 << WINDOW) - 1);
-        if self.history.count_ones() < SLOW_MAX {
-            return;
+        if self.history.count_ones() >= SLOW_MAX {
+            self.leave(now);
         }
+    }
+
+    /// Goes over to the engine that was quickest, an untried one before all; it may be the same
+    /// one, since a slow device is not its fault.
+    fn leave(&mut self, now: Monotonic) {
         self.history = 0;
-        self.current = match self.current {
-            Engine::DsyncWrite => {
-                self.wait(now);
-                Engine::LinkedSync
-            }
-            Engine::LinkedSync => Engine::Thread,
-            // All three are slow, so it is the device: the cheapest will do.
-            Engine::Thread => Engine::DsyncWrite,
-        };
+        let engines = [Engine::DsyncWrite, Engine::LinkedSync, Engine::Thread];
+        let best = engines.into_iter().min_by_key(|engine| self.averages[*engine as usize]);
+        let best = best.unwrap_or(self.current);
+        // What was slow once may be quick by now, so that it is tried again some time.
+        for engine in engines.into_iter().filter(|engine| *engine != best) {
+            self.averages[engine as usize] = self.averages[engine as usize] * 3 / 4;
+        }
+        if self.current == Engine::DsyncWrite && best != self.current {
+            self.wait(now);
+        }
+        self.current = best;
     }
 
     fn probed(&mut self, slow: bool, now: Monotonic) {
@@ -184,17 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn every_engine_is_tried_and_the_quickest_kept() {
+        let all = [Engine::DsyncWrite, Engine::LinkedSync, Engine::Thread];
+        for quick in all {
+            let slow: Vec<_> = all.into_iter().filter(|engine| *engine != quick).collect();
+            let mut bench = Bench::new();
+            bench.run(10, &slow);
+            assert_eq!(bench.choice.current, quick);
+            bench.run(1000, &slow);
+            assert_eq!(bench.choice.current, quick);
+        }
+    }
+
+    #[test]
     fn a_slow_device_is_not_the_engines_fault() {
         let all = [Engine::DsyncWrite, Engine::LinkedSync, Engine::Thread];
         let mut bench = Bench::new();
-        let mut seen = Vec::new();
-        for _ in 0..12 {
-            let engine = bench.run(1, &all);
-            if seen.last() != Some(&engine) {
-                seen.push(engine);
-            }
-        }
-        assert_eq!(seen, [all[0], all[1], all[2], all[0]]);
+        bench.run(1000, &all);
+        bench.now = bench.now + HOLD_MAX;
+        bench.run(200, &[]);
+        bench.now = bench.now + HOLD_MAX;
+        assert_eq!(bench.run(20, &[]), Engine::DsyncWrite, "all is well again");
     }
 
     #[test]

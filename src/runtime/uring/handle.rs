@@ -16,6 +16,7 @@ use super::ring::Ring;
 use super::wake::WakeFlag;
 use crate::runtime::clock::Monotonic;
 use crate::runtime::random::Random;
+use crate::runtime::sync::{Event, oneshot};
 use crate::runtime::task::Lane;
 
 /// How long the hot lane may be kept waiting by a background task that yields.
@@ -36,6 +37,9 @@ struct HandleCore {
     sources: RefCell<Vec<Rc<dyn Source>>>,
     commit_thread: OnceCell<Rc<CommitThread>>,
     random: Random,
+    /// Calls that blocking threads work on.
+    blocking: Cell<usize>,
+    unblocked: Event,
     stopping: Cell<bool>,
     stopped: Cell<bool>,
 }
@@ -61,6 +65,8 @@ impl UringHandle {
             sources: RefCell::new(Vec::new()),
             commit_thread: OnceCell::new(),
             random: Random::seeded(seed()?),
+            blocking: Cell::new(0),
+            unblocked: Event::new(),
             stopping: Cell::new(false),
             stopped: Cell::new(false),
         })))
@@ -142,7 +148,26 @@ impl UringHandle {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        glommio::executor().spawn_blocking(work).await
+        let (done, result) = oneshot::channel();
+        self.start_blocking(work, move |value| drop(done.send(value)));
+        result.await.expect("work that was started is ended before its executor")
+    }
+
+    /// Starts work on a blocking thread and counts it until it has ended, whoever still waits for
+    /// it: a thread of glommio's that finds its executor gone panics.
+    fn start_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        done: impl FnOnce(T) + 'static,
+    ) {
+        self.0.blocking.set(self.0.blocking.get() + 1);
+        let handle = self.clone();
+        glommio::spawn_local(async move {
+            done(glommio::executor().spawn_blocking(work).await);
+            handle.0.blocking.set(handle.0.blocking.get() - 1);
+            handle.0.unblocked.notify_all();
+        })
+        .detach();
     }
 
     /// Closes a descriptor on another thread.
@@ -150,9 +175,7 @@ impl UringHandle {
         if self.0.stopped.get() {
             return drop(descriptor);
         }
-        self.spawn(Lane::Background, async move {
-            glommio::executor().spawn_blocking(move || drop(descriptor)).await;
-        });
+        self.start_blocking(move || drop(descriptor), drop);
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -170,10 +193,17 @@ impl UringHandle {
             self.0.ring.release_waiters();
             glommio::executor().yield_task_queue_now().await;
         }
+        self.0.stopped.set(true);
+        loop {
+            let ended = self.0.unblocked.listen();
+            if self.0.blocking.get() == 0 {
+                break;
+            }
+            ended.await;
+        }
         self.0.stopping.set(true);
         self.0.ring.poke();
         driver.await;
-        self.0.stopped.set(true);
         self.0.sources.borrow_mut().clear();
         result
     }

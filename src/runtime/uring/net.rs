@@ -138,6 +138,12 @@ struct Sending {
     message: Box<Message>,
 }
 
+/// What a send of one piece holds.
+struct SendingOne {
+    _socket: Descriptor,
+    piece: Piece,
+}
+
 /// What a receive into an owned buffer holds.
 struct ReceivingExact {
     _socket: Descriptor,
@@ -160,6 +166,9 @@ struct Connecting {
 }
 
 impl Held for Sending {
+    fn discard(self, _: Completion) {}
+}
+impl Held for SendingOne {
     fn discard(self, _: Completion) {}
 }
 impl Held for ReceivingExact {
@@ -287,7 +296,12 @@ impl UringStream {
     }
 
     /// Sends all of `pieces`.
-    pub(in crate::runtime) async fn send(&self, pieces: Vec<Piece>) -> io::Result<()> {
+    pub(in crate::runtime) async fn send(&self, mut pieces: Vec<Piece>) -> io::Result<()> {
+        if pieces.len() == 1
+            && let Some(piece) = pieces.pop()
+        {
+            return self.send_one(piece).await;
+        }
         let mut message = Message::new(pieces);
         loop {
             message.header.msg_iov = message.slices.as_mut_ptr();
@@ -308,6 +322,28 @@ impl UringStream {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The usual answer is one piece: no header and no slices are needed.
+    async fn send_one(&self, mut piece: Piece) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < piece.len() {
+            let rest = &piece[sent..];
+            let bytes = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+            let entry = opcode::Send::new(fd(&self.socket), rest.as_ptr(), bytes)
+                .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
+                .build();
+            let held = SendingOne { _socket: self.socket.clone(), piece };
+            // SAFETY: a piece's bytes stay where they are when it is moved, and it is held.
+            let (completion, held) = unsafe { self.handle.ring().submit(entry, held) }.await;
+            piece = held.piece;
+            match completion.value() {
+                Ok(bytes) => sent += bytes as usize,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Sends `bytes` of `file` from `offset`: without a copy through this process, in steps, each

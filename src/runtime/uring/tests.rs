@@ -431,3 +431,22 @@ fn an_executor_ends_with_operations_in_flight_and_gives_its_port_back() {
         runtime.net().listen(address, false).expect("the port is free again");
     });
 }
+
+#[test]
+fn an_executor_ends_after_its_blocking_work() {
+    let (end, ended) = std::sync::mpsc::sync_channel(1);
+    run(move |runtime| async move {
+        let late = runtime.clone();
+        runtime.spawn(Lane::Background, async move {
+            late.blocking(move || {
+                // Longer than the executor takes to end what waits.
+                std::thread::park_timeout(Duration::from_millis(50));
+                end.send(()).expect("the test still waits");
+            })
+            .await;
+        });
+        runtime.yield_now().await;
+        runtime.sleep(Duration::from_millis(1)).await;
+    });
+    assert_eq!(ended.try_recv(), Ok(()));
+}
