@@ -1,10 +1,12 @@
 //! Finds the addresses to listen on, and finds out early that another process has them.
 //!
 //! Shards listen with SO_REUSEPORT, which would let two brokers share a port without a word; so each
-//! address is first bound alone.
+//! address is first bound alone. The kernel takes the sockets of a killed process's rings back a little
+//! after the process is gone, so a port in use is asked for again before it is said to be taken.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -58,13 +60,35 @@ pub fn resolve(listener: &Listener) -> Result<SocketAddr, AddressError> {
         found.and_then(|mut addresses| addresses.next().ok_or_else(missing)).map_err(|source| {
             AddressError::Resolve { name: name.clone(), host: host.into(), source }
         })?;
-    match TcpListener::bind(address).and_then(|probe| probe.local_addr()) {
+    match bind_alone(address) {
         Ok(bound) => Ok(bound),
         Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
             Err(AddressError::Taken { name, address })
         }
         Err(source) => Err(AddressError::Bind { name, address, source }),
     }
+}
+
+/// How often a port in use is tried; a killed broker's was free after 16 ms at the most.
+const PROBES: usize = 100;
+const PROBE_INTERVAL: Duration = Duration::from_millis(5);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no thread of the broker runs yet, and no simulation comes here"
+)]
+fn bind_alone(address: SocketAddr) -> io::Result<SocketAddr> {
+    let mut probe = TcpListener::bind(address);
+    for _ in 1..PROBES {
+        match &probe {
+            Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+                std::thread::sleep(PROBE_INTERVAL);
+                probe = TcpListener::bind(address);
+            }
+            _ => break,
+        }
+    }
+    probe?.local_addr()
 }
 
 #[cfg(test)]
