@@ -8,6 +8,7 @@
 //! The data lies under cargo's target directory, which is on a disk, since direct I/O is refused on a tmpfs.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -129,9 +130,13 @@ fn log_path(directory: &Path) -> PathBuf {
     directory.join("broker.log")
 }
 
+/// A port below those that the kernel gives to outgoing connections, so that a restart finds it free.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    const PORTS: std::ops::Range<u16> = 12_000..32_000;
+    let start = RandomState::new().build_hasher().finish() % u64::from(PORTS.end - PORTS.start);
+    let from = PORTS.start + start as u16;
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (from..PORTS.end).chain(PORTS.start..from).find(free).expect("the loopback has a free port")
 }
 
 fn spawn_on_free_ports(directory: &Path, overrides: &[String]) -> (u16, u16, Child) {
@@ -140,14 +145,20 @@ fn spawn_on_free_ports(directory: &Path, overrides: &[String]) -> (u16, u16, Chi
         let (port, admin_port) = (free_port(), free_port());
         match spawn(directory, port, admin_port, overrides) {
             Ok(child) => return (port, admin_port, child),
-            Err(said) => log = said,
+            Err(said) if said.contains("in use") => log = said,
+            Err(said) => panic!("the broker did not start:\n{said}"),
         }
     }
     panic!("the broker did not start:\n{log}");
 }
 
 /// The process when it is ready, or what it said before it ended.
-fn spawn(directory: &Path, port: u16, admin_port: u16, overrides: &[String]) -> Result<Child, String> {
+fn spawn(
+    directory: &Path,
+    port: u16,
+    admin_port: u16,
+    overrides: &[String],
+) -> Result<Child, String> {
     let log = File::options().create(true).append(true).open(log_path(directory));
     let log = log.expect("the temporary directory takes a file");
     let errors = log.try_clone().expect("a file can be opened twice");

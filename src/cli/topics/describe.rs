@@ -144,6 +144,14 @@ mod tests {
         TopicConfigEntry { name: name.to_owned(), value: Some(value.to_owned()), is_default }
     }
 
+    /// As many configs as a topic of Kafka 4.4.0 has: their number decides their order.
+    fn with_defaults(mut configs: Vec<TopicConfigEntry>) -> Vec<TopicConfigEntry> {
+        const TOPIC_CONFIGS: usize = 37;
+        let missing = configs.len()..TOPIC_CONFIGS;
+        configs.extend(missing.map(|index| entry(&format!("default.{index}"), "0", true)));
+        configs
+    }
+
     fn topic() -> TopicDescription {
         let id = TopicId::parse("AZw68o8TQ8mEgH9RSZWtXQ").expect("it is an id");
         let partitions = vec![
@@ -161,6 +169,7 @@ mod tests {
             entry("segment.ms", "604800000", true),
             entry("min.insync.replicas", "1", false),
         ];
+        let configs = with_defaults(configs);
         let mut out = String::new();
         write_topic(&mut out, &topic(), configs, show, &BTreeSet::from([BrokerId(1)]), moving);
         assert_eq!(out, expected, "{show:?}");
@@ -215,6 +224,7 @@ mod tests {
             entry("min.insync.replicas", "1", false),
             entry("segment.bytes", "1048576", false),
         ];
+        let configs = with_defaults(configs);
         let mut out = String::new();
         write_topic(&mut out, &topic, configs, Show::default(), &BTreeSet::new(), &[]);
         let expected = "Topic: a.b_c\tTopicId: H7Jcg7GkTD6_gudTv7fi7g\tPartitionCount: 2\tReplicationFactor: 1\
