@@ -9,11 +9,14 @@ use thiserror::Error;
 
 use crate::cli::client_options::Properties;
 
+/// A header's key, and its value, where `None` is null.
+pub type LineHeader = (Vec<u8>, Option<Vec<u8>>);
+
 /// A line as a record's parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     /// In the order of the line.
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub headers: Vec<LineHeader>,
     /// `None` is null.
     pub key: Option<Vec<u8>>,
     /// `None` is null.
@@ -157,7 +160,7 @@ impl LineReader {
         (self.null_marker.as_deref() != Some(part)).then(|| part.to_vec())
     }
 
-    fn headers(&self, headers: &[u8]) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, LineError> {
+    fn headers(&self, headers: &[u8]) -> Result<Vec<LineHeader>, LineError> {
         let mut pairs: Vec<&[u8]> = self.headers_separator.split(headers).collect();
         // Java's `split` drops empty pieces at the end, unless there is nothing else.
         while pairs.len() > 1 && pairs.last().is_some_and(|pair| pair.is_empty()) {
@@ -166,7 +169,7 @@ impl LineReader {
         pairs.into_iter().map(|pair| self.header(pair)).collect()
     }
 
-    fn header(&self, pair: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), LineError> {
+    fn header(&self, pair: &[u8]) -> Result<LineHeader, LineError> {
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let separator = self.headers_key_separator.as_slice();
         let Some(at) = find(pair, separator) else {
