@@ -219,10 +219,11 @@ mod tests {
         let old = PartitionDescription { index: 1, elr: None, last_known_elr: None, ..one.clone() };
         let id = TopicId::parse("H7Jcg7GkTD6_gudTv7fi7g").expect("it is an id");
         let topic = TopicDescription { name: "a.b_c".to_owned(), id, partitions: vec![one, old] };
+        // Two of them fall into one bucket, and keep the order of the broker's answer.
         let configs = vec![
+            entry("segment.bytes", "1048576", false),
             entry("retention.ms", "1000", false),
             entry("min.insync.replicas", "1", false),
-            entry("segment.bytes", "1048576", false),
         ];
         let configs = with_defaults(configs);
         let mut out = String::new();
