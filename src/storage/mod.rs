@@ -26,3 +26,6 @@ pub use log::{
 };
 pub use recovery::{RecoverError, RecoverOptions, Recovered, recover, remove_orphans};
 pub use store::{Store, StoreError, StoreOptions, StoreStats};
+
+#[cfg(test)]
+mod crash_tests;

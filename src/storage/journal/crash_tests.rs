@@ -20,7 +20,7 @@ use crate::storage::directory::{DirectoryId, journal_dir};
 use super::*;
 
 const DATA: &str = "/data";
-const DISTINCT_MIN: usize = 50_000;
+const DISTINCT_MIN: usize = 90_000;
 
 fn identity(epoch: u64) -> JournalIdentity {
     JournalIdentity { directory: DirectoryId([7; 16]), slot: 0, epoch }
