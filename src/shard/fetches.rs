@@ -124,17 +124,11 @@ struct Reading {
 
 async fn read_part(leader: &Leader, part: &FetchPart, reading: Reading) -> FetchResult {
     let Reading { bytes_max, at_least_one, into_memory } = reading;
-    let place = FetchedPlace {
-        high_watermark: leader.high_watermark(),
-        log_start: leader.log().start_offset(),
-        diverging: diverging(leader, part),
-    };
-    let fail = |code| FetchFailure {
-        code,
-        high_watermark: place.high_watermark,
-        log_start: place.log_start,
-    };
+    let (high_watermark, log_start) = (leader.high_watermark(), leader.log().start_offset());
+    let fail = |code| FetchFailure { code, high_watermark, log_start };
     leader.check_epoch(part.leader_epoch).map_err(|error| fail(code_of(&error)))?;
+    let diverging = diverging(leader, part).map_err(fail)?;
+    let place = FetchedPlace { high_watermark, log_start, diverging };
     if place.diverging.is_some() {
         return Ok(Fetched { place, records: ReadBytes::default() });
     }
@@ -150,11 +144,15 @@ async fn read_part(leader: &Leader, part: &FetchPart, reading: Reading) -> Fetch
     }
 }
 
-/// Where the client's history leaves the leader's, if it does (KIP-595).
-fn diverging(leader: &Leader, part: &FetchPart) -> Option<EpochEnd> {
-    let last = part.last_fetched_epoch?;
+/// Where the client's history leaves the leader's, if it does (KIP-595); an epoch that this log
+/// never had is no history of it.
+fn diverging(leader: &Leader, part: &FetchPart) -> Result<Option<EpochEnd>, ErrorCode> {
+    let Some(last) = part.last_fetched_epoch else { return Ok(None) };
     let (epoch, end) = leader.log().epoch_end(last);
-    (epoch < last || end < part.offset).then_some(EpochEnd { epoch, end })
+    if epoch.0 < 0 || end.0 < 0 {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    Ok((epoch < last || end < part.offset).then_some(EpochEnd { epoch, end }))
 }
 
 fn code_of(error: &ReadError) -> ErrorCode {

@@ -190,11 +190,9 @@ pub async fn fetch(
     terms: FetchTerms,
 ) -> Vec<RoutedResult> {
     let count = parts.len();
+    let bounds: Vec<usize> = parts.iter().map(|part| part.bytes_max).collect();
+    // Without partitions there is nothing to wait for, as in Kafka.
     let groups = group_by_owner(shard, parts, |part| part.log);
-    if groups.is_empty() {
-        shard.runtime().sleep(terms.wait_max).await;
-        return Vec::new();
-    }
     let alone = groups.len() == 1;
     let haste = Haste::new();
     let sum = FetchSum::new(shard, terms.bytes_min, haste.clone());
@@ -229,7 +227,7 @@ pub async fn fetch(
     let mut results =
         reorder(count, answered, || Err(FetchFailure::from(ErrorCode::UnknownServerError)));
     if !alone {
-        limit(&mut results, terms.bytes_max);
+        limit(&mut results, &bounds, terms.bytes_max);
     }
     results
 }
@@ -243,11 +241,13 @@ async fn receive(receiver: oneshot::Receiver<CallReply>) -> Vec<RoutedResult> {
     }
 }
 
-/// Each shard kept to the bound alone: drops what goes over it together, behind the first records.
-fn limit(results: &mut [RoutedResult], bytes_max: usize) {
+/// Each shard kept to the bounds alone, and returned its first batch whatever its size: drops what
+/// goes over them together, behind the first records.
+fn limit(results: &mut [RoutedResult], bounds: &[usize], bytes_max: usize) {
     let mut sum = 0;
-    for routed in results.iter_mut().flatten() {
-        if routed.len > 0 && sum > 0 && sum + routed.len > bytes_max {
+    for (result, bound) in results.iter_mut().zip(bounds) {
+        let Ok(routed) = result else { continue };
+        if sum > 0 && routed.len > bytes_max.saturating_sub(sum).min(*bound) {
             routed.parts.clear();
             routed.len = 0;
         }
