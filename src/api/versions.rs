@@ -129,6 +129,18 @@ fn is_software_text(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::tests::vectors::vector_versions;
+
+    #[test]
+    fn every_answered_version_has_kafkas_own_bytes() {
+        for &api in SERVED {
+            let range = answered(api).expect("a served API has versions");
+            let vectors = vector_versions(api);
+            let missing: Vec<i16> =
+                (range.min..=range.max).filter(|version| !vectors.contains(version)).collect();
+            assert_eq!(missing, [0_i16; 0], "versions of {} without a vector", api.name());
+        }
+    }
 
     #[test]
     fn software_texts_follow_kafkas_pattern() {
