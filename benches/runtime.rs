@@ -105,7 +105,7 @@ fn echo(options: &Options, spin: Duration, connections: usize) -> io::Result<()>
             ends.push(end);
             runtime.spawn(Lane::Hot, async move {
                 echo_stream(stream).await;
-                drop(done.send(()));
+                done.send(()).ok();
             });
             before = cpu_nanos();
         }

@@ -138,7 +138,7 @@ impl Disk {
     /// Makes the entries of a directory durable.
     pub async fn sync_dir(&self, path: &Path) -> io::Result<()> {
         match self {
-            Disk::Uring(disk) => disk.with_path(path, |path| uring::sync_dir(path)).await,
+            Disk::Uring(disk) => disk.with_path(path, uring::sync_dir).await,
             Disk::Sim(disk) => disk.sync_dir(path).await,
         }
     }
@@ -146,7 +146,7 @@ impl Disk {
     /// Makes everything in the file system of `path` durable (`syncfs`).
     pub async fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
         match self {
-            Disk::Uring(disk) => disk.with_path(path, |path| uring::sync_filesystem(path)).await,
+            Disk::Uring(disk) => disk.with_path(path, uring::sync_filesystem).await,
             Disk::Sim(disk) => disk.sync_filesystem(path).await,
         }
     }
@@ -154,7 +154,7 @@ impl Disk {
     /// The entries of a directory, sorted by name.
     pub async fn list_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         match self {
-            Disk::Uring(disk) => disk.with_path(path, |path| uring::list_dir(path)).await,
+            Disk::Uring(disk) => disk.with_path(path, uring::list_dir).await,
             Disk::Sim(disk) => disk.list_dir(path).await,
         }
     }
@@ -187,7 +187,7 @@ impl Disk {
     /// Bytes that are free in the file system of `path`.
     pub async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         match self {
-            Disk::Uring(disk) => disk.with_path(path, |path| uring::free_bytes(path)).await,
+            Disk::Uring(disk) => disk.with_path(path, uring::free_bytes).await,
             Disk::Sim(disk) => disk.free_bytes(path).await,
         }
     }

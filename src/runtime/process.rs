@@ -292,7 +292,7 @@ mod tests {
 
     /// The test program's main thread must not be ended by the signal either.
     fn block() -> io::Result<()> {
-        EndSignals::take_over().map(|signals| drop(signals))
+        EndSignals::take_over().map(drop)
     }
 
     #[test]

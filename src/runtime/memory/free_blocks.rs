@@ -163,11 +163,11 @@ mod tests {
         }
         assert_eq!(taken, (0..3 * REGION_BYTES / BLOCK).map(|i| i * BLOCK).collect::<Vec<_>>());
         // Odd blocks first: nothing can merge until their buddies come.
-        for at in taken.iter().filter(|at| *at / BLOCK % 2 == 1) {
+        for at in taken.iter().filter(|at| !(*at / BLOCK).is_multiple_of(2)) {
             blocks.give_back(*at, BLOCK);
         }
         assert_eq!(blocks.take(2 * BLOCK), None);
-        for at in taken.iter().filter(|at| *at / BLOCK % 2 == 0) {
+        for at in taken.iter().filter(|at| (*at / BLOCK).is_multiple_of(2)) {
             blocks.give_back(*at, BLOCK);
         }
         assert_eq!(blocks.idle_regions(), 3);

@@ -32,7 +32,9 @@ pub(super) async fn drive(handle: UringHandle, spin_max: Duration) {
             // Twice: those that were woken run, and then those that they have woken, so that an
             // append, its commit and its answer are not a turn apart each.
             glommio::executor().yield_now().await;
-            glommio::executor().yield_now().await;
+            if !handle.visit_reactor().await {
+                glommio::executor().yield_task_queue_now().await;
+            }
             continue;
         }
         match spin.next(handle.now()) {
@@ -43,7 +45,9 @@ pub(super) async fn drive(handle: UringHandle, spin_max: Duration) {
                 if after.saturating_since(before) >= PRESSURE {
                     spin.pressure(after);
                 }
-                glommio::executor().yield_task_queue_now().await;
+                if !handle.visit_reactor().await {
+                    glommio::executor().yield_task_queue_now().await;
+                }
             }
             Next::Sleep => {
                 sleep(&handle).await;

@@ -15,8 +15,8 @@ use crate::runtime::task::Lane;
 const GLOMMIO_MEMORY: usize = 256 * 1024;
 /// Entries of glommio's own rings.
 const GLOMMIO_RING_DEPTH: usize = 128;
-/// How often a busy executor looks at timers, blocking work and the other lane.
-const PREEMPTION: Duration = Duration::from_millis(1);
+/// glommio's preemption timer, long for the reason that `UringHandle::visit_reactor` tells.
+const PREEMPTION: Duration = Duration::from_millis(100);
 /// Threads for blocking calls.
 const BLOCKING_THREADS: usize = 2;
 /// How often idle chunk memory is given back.
@@ -84,15 +84,10 @@ fn start_error(name: &str, error: &str) -> io::Error {
     io::Error::other(format!("cannot start the thread {name}: {error}"))
 }
 
+/// Also wakes the thread now and then, should glommio ever sleep although a task is ready.
 async fn give_back_idle_memory(runtime: Runtime) {
     loop {
-        let freed = runtime.arena().freed().listen();
-        if runtime.arena().trim() {
-            drop(freed);
-            runtime.sleep(TRIM_INTERVAL).await;
-        } else {
-            freed.await;
-            runtime.sleep(TRIM_INTERVAL).await;
-        }
+        runtime.sleep(TRIM_INTERVAL).await;
+        runtime.arena().trim();
     }
 }

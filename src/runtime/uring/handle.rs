@@ -19,8 +19,10 @@ use crate::runtime::random::Random;
 use crate::runtime::sync::{Event, oneshot};
 use crate::runtime::task::Lane;
 
-/// How long the hot lane may be kept waiting by a background task that yields.
-const HOT_LATENCY: Duration = Duration::from_millis(1);
+/// How long a busy thread may go on without a look at timers and finished blocking work.
+const VISIT_INTERVAL: Duration = Duration::from_millis(1);
+/// A wait that ends at glommio's next look at its timers.
+const SHORTEST: Duration = Duration::from_micros(1);
 /// Shares of the lanes while both have work.
 const HOT_SHARES: usize = 1000;
 const BACKGROUND_SHARES: usize = 100;
@@ -40,6 +42,7 @@ struct HandleCore {
     /// Calls that blocking threads work on.
     blocking: Cell<usize>,
     unblocked: Event,
+    visit_at: Cell<Monotonic>,
     stopping: Cell<bool>,
     stopped: Cell<bool>,
 }
@@ -50,8 +53,8 @@ impl UringHandle {
         let ring = Ring::new(WakeFlag::new()?)?;
         let pool = ReceivePool::new(&ring)?;
         let executor = glommio::executor();
-        let latency = Latency::Matters(HOT_LATENCY);
-        let hot = executor.create_task_queue(Shares::Static(HOT_SHARES), latency, "hot");
+        let hot =
+            executor.create_task_queue(Shares::Static(HOT_SHARES), Latency::NotImportant, "hot");
         let background = executor.create_task_queue(
             Shares::Static(BACKGROUND_SHARES),
             Latency::NotImportant,
@@ -67,6 +70,7 @@ impl UringHandle {
             random: Random::seeded(seed()?),
             blocking: Cell::new(0),
             unblocked: Event::new(),
+            visit_at: Cell::new(Monotonic::default()),
             stopping: Cell::new(false),
             stopped: Cell::new(false),
         })))
@@ -106,7 +110,11 @@ impl UringHandle {
     }
 
     pub(super) fn poll_sources(&self) -> bool {
-        self.0.sources.borrow().iter().fold(false, |any, source| source.poll() || any)
+        let mut any = false;
+        for source in self.0.sources.borrow().iter() {
+            any |= source.poll();
+        }
+        any
     }
 
     pub(in crate::runtime) fn now(&self) -> Monotonic {
@@ -133,8 +141,28 @@ impl UringHandle {
             .detach();
     }
 
+    /// Lets the tasks of this lane run, and in the background those of the hot lane first.
     pub(in crate::runtime) async fn yield_now(&self) {
-        glommio::executor().yield_now().await;
+        if glommio::executor().current_task_queue() != self.0.background {
+            glommio::executor().yield_now().await;
+        } else if !self.visit_reactor().await {
+            glommio::executor().yield_task_queue_now().await;
+        }
+    }
+
+    /// Lets every ready task run and then glommio look at its timers and its blocking threads,
+    /// which it does only when nothing is ready; at most once a [`VISIT_INTERVAL`].
+    ///
+    /// Its preemption timer would do the same, but must not be short: if it fires between being
+    /// armed and being looked at, glommio 0.9 goes to sleep although tasks are ready.
+    pub(super) async fn visit_reactor(&self) -> bool {
+        let now = self.now();
+        if now < self.0.visit_at.get() {
+            return false;
+        }
+        self.0.visit_at.set(now + VISIT_INTERVAL);
+        glommio::timer::sleep(SHORTEST).await;
+        true
     }
 
     pub(in crate::runtime) async fn sleep_until(&self, deadline: Monotonic) {
@@ -190,6 +218,8 @@ impl UringHandle {
         // Tasks that nobody but the ring keeps are dropped with what they own; each round may
         // free others.
         for _ in 0..SETTLING_ROUNDS {
+            // What was sent to other threads before the end still goes out.
+            self.turn();
             self.0.ring.release_waiters();
             glommio::executor().yield_task_queue_now().await;
         }
