@@ -97,7 +97,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
         (
             "a tagged field longer than the frame",
             flexible(ApiKey::Metadata, 12, &{
-                let mut body = vec![0, 0, 0, 0, 1, 77];
+                let mut body = vec![0, 0, 0, 1, 77];
                 body.extend(MANY_COMPACT);
                 body
             }),
