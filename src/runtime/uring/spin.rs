@@ -10,6 +10,9 @@ use crate::runtime::clock::Monotonic;
 /// How long spinning is off after somebody else needed the CPU.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Spins in a row that brought nothing before spinning is paused.
+const FAILURES_MAX: u32 = 8;
+
 /// What an idle driver does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -24,6 +27,9 @@ pub(super) struct Spin {
     gap: Duration,
     idle_since: Option<Monotonic>,
     paused_until: Monotonic,
+    /// Whether the idle time of now was spent spinning to its end, and how often in a row that was.
+    spun_out: bool,
+    failures: u32,
 }
 
 impl Spin {
@@ -34,6 +40,8 @@ impl Spin {
             gap: limit.saturating_mul(4),
             idle_since: None,
             paused_until: Monotonic::default(),
+            spun_out: false,
+            failures: 0,
         }
     }
 
@@ -42,6 +50,9 @@ impl Spin {
         if let Some(since) = self.idle_since.take() {
             let gap = now.saturating_since(since).min(self.limit.saturating_mul(4));
             self.gap = (self.gap * 7 + gap) / 8;
+            if !std::mem::take(&mut self.spun_out) {
+                self.failures = 0;
+            }
         }
     }
 
@@ -51,8 +62,20 @@ impl Spin {
             return Next::Sleep;
         }
         let since = *self.idle_since.get_or_insert(now);
-        let worth_it = self.gap <= self.limit && now >= self.paused_until;
-        if worth_it && now.saturating_since(since) < self.limit { Next::Spin } else { Next::Sleep }
+        // A gap that was slept through contains two wake-ups, so twice the limit is worth a try.
+        if self.gap > self.limit * 2 || now < self.paused_until || self.spun_out {
+            return Next::Sleep;
+        }
+        if now.saturating_since(since) < self.limit {
+            return Next::Spin;
+        }
+        self.spun_out = true;
+        self.failures += 1;
+        if self.failures == FAILURES_MAX {
+            self.failures = 0;
+            self.pressure(now);
+        }
+        Next::Sleep
     }
 
     /// Somebody else needed the CPU while this shard was spinning.
@@ -95,6 +118,21 @@ mod tests {
         assert_eq!(spin.next(at(now)), Next::Sleep);
         let now = events(&mut spin, now, 2500, 10);
         assert_eq!(spin.next(at(now)), Next::Spin, "the pause has ended");
+    }
+
+    #[test]
+    fn spinning_in_vain_is_paused() {
+        let mut spin = Spin::new(Duration::from_micros(50));
+        let (mut now, mut spun) = (events(&mut spin, 0, 40, 80), 0);
+        assert_eq!(spin.next(at(now)), Next::Spin, "the gap may be two wake-ups");
+        for _ in 0..1000 {
+            spun += u32::from(spin.next(at(now + 49)) == Next::Spin);
+            assert_eq!(spin.next(at(now + 50)), Next::Sleep);
+            now += 80;
+            spin.progress(at(now));
+            spin.next(at(now));
+        }
+        assert!((8..100).contains(&spun), "{spun} of 1000");
     }
 
     #[test]
