@@ -15,7 +15,6 @@ use klamm::protocol::frame::{self, RequestHeader};
 use klamm::protocol::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
-use klamm::protocol::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use klamm::protocol::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use klamm::protocol::produce_response::PartitionProduceResponse;
 use klamm::protocol::reader::Reader;
@@ -233,13 +232,6 @@ impl Wire {
             }
         }
         panic!("{name} has no leaders");
-    }
-
-    /// What Metadata says of one topic.
-    pub fn topic_id(&mut self, name: &str) -> TopicId {
-        let topic = MetadataRequestTopic { name: Some(name.into()), ..Default::default() };
-        let request = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
-        self.ask(&request, 13).topics[0].topic_id
     }
 
     /// Produces `records` as they are to one partition, with all acknowledgements.
