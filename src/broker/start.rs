@@ -148,13 +148,14 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
     let broadcast = Broadcast::new(mesh.clone(), shard_count);
     let told = settings::advertised(&config, &bound);
     let controller = start_controller(&runtime, &config, &directory, &told, &broadcast).await?;
+    let known = known_logs(&controller.image());
     let recovered = recover(
         &runtime,
         RecoverOptions {
             dir: config.data_dir.clone(),
             directory: directory.meta.directory_id,
             slot_count: shard_count as u16,
-            known: known_logs(&controller.image()),
+            known,
         },
     )
     .await

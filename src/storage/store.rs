@@ -250,7 +250,7 @@ impl Store {
         let engine = &self.0.engine;
         StoreStats {
             logs: self.0.logs.borrow().len(),
-            open_segments: engine.files.len(),
+            open_segments: engine.files.count(),
             checkpoints: self.0.checkpoint_number.get(),
             memory_bytes: engine.runtime.arena().bytes_used(),
             journal: engine.journal.stats(),

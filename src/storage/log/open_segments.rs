@@ -97,7 +97,7 @@ impl OpenSegments {
     }
 
     /// Files that are open.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.files.borrow().len()
     }
 }

@@ -128,7 +128,7 @@ impl LogShared {
         let segments = state.segments.iter().enumerate();
         let segments =
             segments.map(|(index, segment)| Segment::on_disk(*segment, index < last)).collect();
-        let producers = (state.producers.len() > 0).then(|| Box::new(state.producers));
+        let producers = (state.producers.count() > 0).then(|| Box::new(state.producers));
         let core = LogCore {
             config,
             owner_epoch: state.owner_epoch,
@@ -355,6 +355,10 @@ impl Log {
 
     /// Waits until a batch of so many bytes can be appended: for memory, for room in the journal,
     /// and for the last block of a log that nobody has written to for long.
+    #[expect(
+        clippy::await_holding_refcell_ref,
+        reason = "dropped before each await; the lint does not follow drops in branches"
+    )]
     pub async fn prepare_append(&self, bytes: usize) -> Result<(), LogAppendError> {
         let engine = &self.0.engine;
         loop {

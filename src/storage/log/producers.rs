@@ -128,7 +128,7 @@ impl Producer {
 
 impl ProducerTable {
     /// Producers that are remembered.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.producers.len()
     }
 
@@ -368,9 +368,9 @@ mod tests {
         assert_eq!(table.judge(&stale, HOUR_MS, HOUR_MS), Ok(Verdict::Append));
         table.note(&batch(2, 0, 0, 1), Offset(0), 0, 10);
         table.expire(HOUR_MS, HOUR_MS);
-        assert_eq!(table.len(), 1);
+        assert_eq!(table.count(), 1);
         table.expire(HOUR_MS + 10, HOUR_MS);
-        assert_eq!(table.len(), 0);
+        assert_eq!(table.count(), 0);
     }
 
     #[test]
@@ -381,7 +381,7 @@ mod tests {
         }
         table.note(&batch(0, 0, 1, 1), Offset(0), 0, 0);
         table.note(&batch(-5, 0, 0, 1), Offset(0), 0, 0);
-        assert_eq!(table.len(), PRODUCERS_PER_PARTITION_MAX);
+        assert_eq!(table.count(), PRODUCERS_PER_PARTITION_MAX);
         assert!(!table.producers.contains_key(&ProducerId(1)), "1 was idle for longest");
         assert!(table.producers.contains_key(&ProducerId(0)), "0 was used again");
     }
