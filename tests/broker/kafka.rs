@@ -1,0 +1,101 @@
+//! Topics and reads by librdkafka, one call each.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
+
+/// No single call may take longer, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A record as a consumer sees it.
+#[derive(Debug)]
+pub struct Read {
+    pub offset: i64,
+    pub timestamp_ms: i64,
+    pub key: String,
+    pub payload: Vec<u8>,
+}
+
+/// What every client of these tests has: it comes back fast when the broker does.
+pub fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap)
+        .set("reconnect.backoff.ms", "5")
+        .set("reconnect.backoff.max.ms", "100")
+        .set("topic.metadata.refresh.fast.interval.ms", "20")
+        // The losses of connections are what these tests are about; nobody reads of them.
+        .set("log.connection.close", "false")
+        .set("log_level", "0");
+    config
+}
+
+/// Makes a topic.
+pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    for (key, value) in configs {
+        topic = topic.set(key, value);
+    }
+    let made = wait(admin(bootstrap).create_topics([&topic], &AdminOptions::new()));
+    assert_eq!(made.expect("the broker answers"), [Ok(name.to_owned())]);
+}
+
+/// Deletes a topic.
+pub fn delete_topic(bootstrap: &str, name: &str) {
+    let gone = wait(admin(bootstrap).delete_topics(&[name], &AdminOptions::new()));
+    assert_eq!(gone.expect("the broker answers"), [Ok(name.to_owned())]);
+}
+
+fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
+    client(bootstrap).create().expect("the settings are valid")
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime without a driver needs nothing").block_on(future)
+}
+
+/// Everything of a topic, partition by partition, by a consumer that knows nothing yet.
+pub fn read_all(bootstrap: &str, topic: &str, partitions: i32) -> Vec<Vec<Read>> {
+    let consumer: BaseConsumer = client(bootstrap)
+        .set("group.id", "reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .set("check.crcs", "true")
+        .create()
+        .expect("the settings are valid");
+    let mut assigned = TopicPartitionList::new();
+    for partition in 0..partitions {
+        let added = assigned.add_partition_offset(topic, partition, Offset::Beginning);
+        added.expect("a new partition in the list");
+    }
+    consumer.assign(&assigned).expect("the consumer takes any partitions");
+    let mut read: Vec<Vec<Read>> = (0..partitions).map(|_| Vec::new()).collect();
+    let mut open = partitions;
+    while open > 0 {
+        match consumer.poll(PATIENCE).expect("the broker goes on answering") {
+            Ok(message) => read[message.partition() as usize].push(Read {
+                offset: message.offset(),
+                timestamp_ms: message.timestamp().to_millis().expect("every record has one"),
+                key: String::from_utf8(message.key().expect("sent with one").to_vec())
+                    .expect("the keys are text"),
+                payload: message.payload().expect("sent with one").to_vec(),
+            }),
+            Err(KafkaError::PartitionEOF(_)) => open -= 1,
+            // The connection of the broker's last life; the client makes another.
+            Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
+            )) => {}
+            Err(error) => panic!("reading {topic}: {error}"),
+        }
+    }
+    read
+}
