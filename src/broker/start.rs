@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 use thiserror::Error;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::admin::{self, AdminChannel};
 use crate::broker::addresses::{self, AddressError};
@@ -15,13 +15,16 @@ use crate::broker::settings;
 use crate::broker::shard_thread::{self, ShardStart};
 use crate::config::BrokerConfig;
 use crate::controller::{Controller, ControllerOptions};
-use crate::metadata::commands::BrokerStart;
-use crate::metadata::{Image, snapshot};
-use crate::model::limits::SHARD_COUNT_MAX;
+use crate::metadata::commands::{BrokerStart, Command};
+use crate::metadata::{Image, Topic, snapshot};
+use crate::model::limits::{PARTITIONS_PER_REQUEST_MAX, SHARD_COUNT_MAX};
+use crate::model::topic_config::{TopicConfig, TopicDefaults};
 use crate::model::units::MIB;
-use crate::model::{LogId, PartitionIndex, ShardId};
+use crate::model::{LogId, PartitionIndex, ShardId, TopicId};
 use crate::runtime::mesh::{self, MeshPort};
+use crate::runtime::process::{Unfit, probe_directory, probe_ring};
 use crate::runtime::sync::select2;
+use crate::runtime::topology::Device;
 use crate::runtime::{self, ExecutorSpec, ExecutorThread, Lane, Monotonic, Runtime};
 use crate::server::ConnectionQuota;
 use crate::shard::{Message, Place, owner};
@@ -61,6 +64,12 @@ pub enum StartError {
     /// The data directory.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The machine, or the file system of the data directory.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A file system that does not keep data, or not without the page cache.
+    #[error("{0}, or give --unsafe to use it all the same")]
+    UnsafeDirectory(Unfit),
     /// Its superblock, at the end.
     #[error(transparent)]
     Superblock(#[from] SuperblockError),
@@ -109,6 +118,7 @@ pub fn run(config: BrokerConfig, options: StartOptions) -> Result<(), StartError
     if config.shard_cpus.len() > SHARD_COUNT_MAX {
         return Err(StartError::TooManyShards(config.shard_cpus.len()));
     }
+    probe_ring()?;
     let mut bound = Vec::with_capacity(config.listeners.len());
     for listener in &config.listeners {
         bound.push(addresses::resolve(listener)?);
@@ -139,6 +149,7 @@ fn bind_admin(config: &BrokerConfig) -> Result<AdminChannel, StartError> {
 
 async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), StartError> {
     let ControlStart { config, options, bound, admin } = start;
+    probe_data_dir(&runtime, &config, &options).await?;
     let directory = DataDirectory::open(&runtime, &config.data_dir, config.node_id).await?;
     say_hello(&config, &directory, &bound);
     let shard_count = config.shard_cpus.len();
@@ -161,6 +172,9 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
     .await
     .map_err(|error| StartError::Recover(error.to_string()))?;
     info!(logs = recovered.logs.len(), clean = recovered.clean, report = ?recovered.report, "storage recovered");
+    if !recovered.clean {
+        raise_leader_epochs(&controller, &config.topic_defaults).await?;
+    }
     let starts = divide(
         &config,
         &controller,
@@ -193,6 +207,54 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
     Err(StartError::Failed)
 }
 
+/// Refuses a directory on which an acknowledgement would mean nothing, before anything is written.
+async fn probe_data_dir(
+    runtime: &Runtime,
+    config: &BrokerConfig,
+    options: &StartOptions,
+) -> Result<(), StartError> {
+    let path = config.data_dir.clone();
+    let failed = |source| DirectoryError::Io { path: config.data_dir.clone(), source };
+    runtime.disk().create_dir_all(&path).await.map_err(failed)?;
+    match runtime.blocking(move || probe_directory(&path)).await {
+        Err(unfit @ (Unfit::InMemory { .. } | Unfit::NoDirectIo { .. })) => {
+            if !options.allow_unsafe_directory {
+                return Err(StartError::UnsafeDirectory(unfit));
+            }
+            warn!("{unfit} (--unsafe was given)");
+            Ok(())
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Where an acknowledgement comes before the disk has the record, a power failure may have taken
+/// what readers have seen: they learn of it by the leader epoch.
+async fn raise_leader_epochs(
+    controller: &Controller,
+    defaults: &TopicDefaults,
+) -> Result<(), StartError> {
+    let relaxed: Vec<LogId> = {
+        let image = controller.image();
+        let topics = image.topics().filter(|(_, topic)| {
+            // One that does not resolve keeps the defaults.
+            let config = TopicConfig::resolve(defaults, topic.configs());
+            config.as_ref().unwrap_or(defaults.config()).flush_messages > 1
+        });
+        topics.flat_map(|(topic, found)| logs_of(topic, found)).collect()
+    };
+    for logs in relaxed.chunks(PARTITIONS_PER_REQUEST_MAX) {
+        let raised = controller.submit(Command::RaiseLeaderEpochs(logs.to_vec())).await;
+        raised.map_err(|error| StartError::Controller(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn logs_of(topic: TopicId, found: &Topic) -> impl Iterator<Item = LogId> + use<> {
+    let count = found.partitions().len() as i32;
+    (0..count).map(move |partition| LogId { topic, partition: PartitionIndex(partition) })
+}
+
 /// The signal that ends the broker; never, if the thread that listens for signals has ended.
 async fn terminated(termination: tokio::sync::oneshot::Receiver<&'static str>) -> &'static str {
     match termination.await {
@@ -209,7 +271,14 @@ fn say_hello(config: &BrokerConfig, directory: &DataDirectory, bound: &[SocketAd
         config.node_id,
         &directory.meta.cluster_id
     );
-    info!("data directory {}", config.data_dir.display());
+    match Device::of(&config.data_dir) {
+        Ok(Device { name, file_system, .. }) => {
+            info!("data directory {} on {name} ({file_system})", config.data_dir.display());
+        }
+        Err(error) => {
+            info!("data directory {} (its device is unknown: {error})", config.data_dir.display());
+        }
+    }
     for (listener, address) in config.listeners.iter().zip(bound) {
         info!(
             "listener {}://{address}, advertised as {}:{}",
@@ -264,13 +333,7 @@ const METADATA_VERSION: i16 = 33;
 
 /// Every partition that the metadata knows; recovery drops the logs of all others.
 fn known_logs(image: &Image) -> FxHashSet<LogId> {
-    let mut logs = FxHashSet::default();
-    for (topic, found) in image.topics() {
-        for partition in 0..found.partitions().len() {
-            logs.insert(LogId { topic, partition: PartitionIndex(partition as i32) });
-        }
-    }
-    logs
+    image.topics().flat_map(|(topic, found)| logs_of(topic, found)).collect()
 }
 
 /// Gives each shard the logs that it owns and its way into the mesh.

@@ -8,6 +8,7 @@
 
 mod brokers;
 mod configs;
+mod leader_epochs;
 mod partitions;
 mod placement;
 mod producer_ids;
@@ -19,6 +20,7 @@ pub use configs::{
     AlterConfigs, BrokerConfigRules, ConfigResult, IncrementalAlterConfigs, IncrementalChange,
     RESOURCE_BROKER, RESOURCE_TOPIC, ResourceChange, alter_configs, incremental_alter_configs,
 };
+pub use leader_epochs::raise_leader_epochs;
 pub use partitions::{CreatePartitions, CreatePartitionsResult, NewPartitions, create_partitions};
 pub use producer_ids::{PRODUCER_ID_BLOCK_LENGTH, ProducerIdBlock, allocate_producer_ids};
 pub use topic_name::check_topic_name;
@@ -29,8 +31,8 @@ pub use topics::{
 
 use super::image::Image;
 use super::record::Record;
-use crate::model::ErrorCode;
 use crate::model::topic_config::TopicDefaults;
+use crate::model::{ErrorCode, LogId};
 
 /// Why a command, or one part of it, was refused: Kafka's code and Kafka's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +103,8 @@ pub enum Command {
     AllocateProducerIds,
     /// A broker has started: registers it and, at the very first start, names the cluster.
     StartBroker(BrokerStart),
+    /// Raises the leader epochs of partitions whose logs may have been cut.
+    RaiseLeaderEpochs(Vec<LogId>),
 }
 
 /// The answer to the command of the same name.
@@ -118,6 +122,8 @@ pub enum Reply {
     ProducerIds(ProducerIdBlock),
     /// To StartBroker.
     BrokerStarted,
+    /// To RaiseLeaderEpochs.
+    LeaderEpochsRaised,
 }
 
 /// Decides any command.
@@ -152,6 +158,9 @@ pub fn decide(
         Command::AllocateProducerIds => replying(allocate_producer_ids(image)?, Reply::ProducerIds),
         Command::StartBroker(start) => {
             replying(start_broker(image, start)?, |()| Reply::BrokerStarted)
+        }
+        Command::RaiseLeaderEpochs(logs) => {
+            replying(raise_leader_epochs(image, &logs), |()| Reply::LeaderEpochsRaised)
         }
     })
 }
