@@ -286,7 +286,12 @@ impl UringFile {
             let (completion, held) = write.await;
             inline.set(Some(is_inline(completion)));
             let written = match completion.value() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                // It would wait, or the file system (tmpfs) does not know writes that may not.
+                Err(error)
+                    if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EOPNOTSUPP)) =>
+                {
+                    Ok(0)
+                }
                 _ => written(completion, file.0.direct),
             };
             let result = match written {
