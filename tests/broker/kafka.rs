@@ -15,7 +15,7 @@ use rdkafka::types::RDKafkaErrorCode;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A record as a consumer sees it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Read {
     pub offset: i64,
     pub timestamp_ms: i64,

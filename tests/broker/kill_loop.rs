@@ -27,7 +27,8 @@ fn nothing_acknowledged_is_lost_or_doubled() {
     let partitions = 6;
     kafka::create_topic(&broker.bootstrap(), topic, partitions, &[]);
     let kinds = [Kind::Idempotent, Kind::Plain, Kind::Idempotent, Kind::Single];
-    let plan = Plan { topic, partitions, kinds: &kinds, window: 100, large_every: 50 };
+    let plan =
+        Plan { topic, partitions, kinds: &kinds, first_producer: 0, window: 100, large_every: 50 };
     let mut load = Load::start(&broker.bootstrap(), plan);
     for round in 0..kills(KILLS) {
         load.await_acknowledged(moment(round, 800));

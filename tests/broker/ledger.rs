@@ -1,6 +1,6 @@
 //! What producers were told, and its judgement over what a consumer reads afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -114,6 +114,10 @@ impl Ledger {
                 panic!("{sent:?} was acknowledged at {offset:?} and is gone");
             };
             assert!(offset.is_none_or(|offset| offset == *at), "{sent:?}: {offset:?} and {at}");
+        }
+        let ours: BTreeSet<usize> = self.told.keys().map(|sent| sent.producer).collect();
+        for sent in found.keys().filter(|sent| ours.contains(&sent.producer)) {
+            assert!(self.told.contains_key(sent), "{sent:?} is there and nobody was told of it");
         }
         println!(
             "{} acknowledged, {} failed, {} read",

@@ -35,6 +35,8 @@ pub struct Plan<'a> {
     pub topic: &'a str,
     pub partitions: i32,
     pub kinds: &'a [Kind],
+    /// The number of the first of them, which no other load of the topic may have.
+    pub first_producer: usize,
     /// Records that each producer has waiting or in flight at most.
     pub window: usize,
     pub large_every: usize,
@@ -77,6 +79,7 @@ pub fn now() -> Instant {
 /// Producers at work. They outlive kills of the broker.
 pub struct Load {
     kinds: Vec<Kind>,
+    first_producer: usize,
     stops: Vec<SyncSender<()>>,
     threads: Vec<JoinHandle<()>>,
     reports: Receiver<Report>,
@@ -90,7 +93,7 @@ impl Load {
         let (to, reports) = sync_channel(REPORTS_WAITING_MAX);
         let mut stops = Vec::new();
         let mut threads = Vec::new();
-        for (producer, kind) in plan.kinds.iter().enumerate() {
+        for (kind, producer) in plan.kinds.iter().zip(plan.first_producer..) {
             let answers = Answers { producer, to: to.clone() };
             let client = make(bootstrap, *kind, plan.window, answers);
             let (stop, stopped) = sync_channel(1);
@@ -102,7 +105,8 @@ impl Load {
             stops.push(stop);
         }
         let ledger = Ledger::new(plan.partitions, plan.large_every);
-        Load { kinds: plan.kinds.to_vec(), stops, threads, reports, ledger, recent: Vec::new() }
+        let (kinds, first_producer) = (plan.kinds.to_vec(), plan.first_producer);
+        Load { kinds, first_producer, stops, threads, reports, ledger, recent: Vec::new() }
     }
 
     /// Waits until so many more records are acknowledged.
@@ -117,13 +121,12 @@ impl Load {
         }
     }
 
-    /// How many were acknowledged in the time before `at`, of those that were reported so far.
-    pub fn acknowledged_within(&mut self, time: Duration, at: Instant) -> usize {
+    /// How many were acknowledged since then, of those that were reported so far.
+    pub fn acknowledged_since(&mut self, then: Instant) -> usize {
         while let Ok(report) = self.reports.try_recv() {
             self.take(report);
         }
-        let from = at.checked_sub(time).expect("the machine has run for longer");
-        self.recent.iter().filter(|when| (from..=at).contains(when)).count()
+        self.recent.iter().filter(|at| **at >= then).count()
     }
 
     /// Stops sending, waits for the last answers, and gives what was told.
@@ -147,7 +150,7 @@ impl Load {
         if told.is_ok() {
             self.recent.push(at);
         } else {
-            let kind = self.kinds[sent.producer];
+            let kind = self.kinds[sent.producer - self.first_producer];
             assert_ne!(kind, Kind::Idempotent, "{sent:?} was given up: {told:?}");
         }
         self.ledger.note(sent, told);

@@ -97,6 +97,62 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// Begins a start with these overrides and kills it after `time`; true if it was ready by then.
+    pub fn restart_and_kill(&mut self, overrides: &[String], time: Duration) -> bool {
+        let ports = (self.port, self.admin_port);
+        let (child, ready) = launch(self.directory.path(), ports, overrides);
+        self.child = child;
+        let was_ready = ready.recv_timeout(time).is_ok();
+        self.kill();
+        was_ready
+    }
+
+    /// Begins a start on the same directory that must not succeed; gives what it says.
+    pub fn refusal_to_restart(&self, overrides: &[&str]) -> String {
+        let mut settings = vec![format!("log.dirs={}", self.data_dir().display())];
+        settings.extend(overrides.iter().map(|text| (*text).to_owned()));
+        refusal(&settings)
+    }
+}
+
+/// What a broker says that must not start with these settings; its ports are free unless they say more.
+pub fn refusal(overrides: &[String]) -> String {
+    let (port, admin_port) = (free_port(), free_port());
+    let mut arguments = vec!["start".to_owned()];
+    let ports = [
+        format!("listeners=PLAINTEXT://127.0.0.1:{port}"),
+        format!("admin.listener=127.0.0.1:{admin_port}"),
+    ];
+    for setting in ports.iter().chain(overrides) {
+        arguments.extend(["--override".to_owned(), setting.clone()]);
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_klamm"))
+        .args(&arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built with this test");
+    let output = child.stdout.take().expect("the output is piped");
+    let (started, wait) = sync_channel(1);
+    thread::spawn(move || {
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        // The test may have waited for too long.
+        let _ = started.send(lines.any(|line| line.contains("ready in ")));
+    });
+    let started = wait.recv_timeout(READY_WITHIN);
+    if started != Ok(false) {
+        let _ = child.kill();
+    }
+    let output = child.wait_with_output().expect("a child can be waited for");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(started, Ok(false), "it was to refuse, and started, or did neither: {said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "a refusal is one line: {said}");
+    said
+}
+
 impl Drop for Broker {
     fn drop(&mut self) {
         // Both fail only where the process is gone already, which is what is wanted.
@@ -159,12 +215,23 @@ fn spawn(
     admin_port: u16,
     overrides: &[String],
 ) -> Result<Child, String> {
+    let (mut child, ready) = launch(directory, (port, admin_port), overrides);
+    if is_ready(&ready) {
+        return Ok(child);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(fs::read_to_string(log_path(directory)).unwrap_or_default())
+}
+
+/// A process that has just begun, and what tells when it is ready.
+fn launch(directory: &Path, ports: (u16, u16), overrides: &[String]) -> (Child, Receiver<()>) {
     let log = File::options().create(true).append(true).open(log_path(directory));
     let log = log.expect("the temporary directory takes a file");
     let errors = log.try_clone().expect("a file can be opened twice");
     let settings = [
-        format!("listeners=PLAINTEXT://127.0.0.1:{port}"),
-        format!("admin.listener=127.0.0.1:{admin_port}"),
+        format!("listeners=PLAINTEXT://127.0.0.1:{}", ports.0),
+        format!("admin.listener=127.0.0.1:{}", ports.1),
         format!("log.dirs={}", data_dir(directory).display()),
     ];
     let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
@@ -181,12 +248,7 @@ fn spawn(
     let output = child.stdout.take().expect("the output is piped");
     let (ready, wait) = sync_channel(1);
     thread::spawn(move || copy_log(output, log, &ready));
-    if is_ready(&wait) {
-        return Ok(child);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    Err(fs::read_to_string(log_path(directory)).unwrap_or_default())
+    (child, wait)
 }
 
 /// Copies the broker's output to the log to its end, and says once that it is ready.
@@ -216,5 +278,7 @@ const _: fn() = || {
     broker.restart();
     broker.kill();
     broker.restart_with(&[]);
+    broker.restart_and_kill(&[], Duration::ZERO);
+    broker.refusal_to_restart(&[]);
     let _ = (broker.bootstrap(), broker.admin_address(), broker.data_dir(), klamm(&[], ""));
 };
