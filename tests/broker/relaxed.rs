@@ -17,7 +17,7 @@ use crate::support::Broker;
 const RELAXED: (&str, &str) = ("flush.messages", "1000000000");
 const KILLS: usize = 20;
 /// An acknowledgement so close to the kill is of a write that no flush has followed.
-const JUST_BEFORE: Duration = Duration::from_millis(50);
+const JUST_BEFORE: Duration = Duration::from_millis(20);
 /// Of these there are at least so many in a run.
 const JUST_BEFORE_COUNT_MIN: usize = 3000;
 
