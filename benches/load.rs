@@ -10,6 +10,10 @@
 //! cargo bench --bench load -- --bootstrap 127.0.0.1:9092 --connections 64 --partitions 64 \
 //!     --record-bytes 1024 --seconds 10 [--rate 1000] [--topic bench] [--warm-up 3] [--acks -1]
 //! ```
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a load client runs on no shard and measures real time"
+)]
 
 use std::time::{Duration, Instant};
 
