@@ -7,6 +7,11 @@ use klamm::record::{BatchOptions, ProducerFields};
 use crate::support::Broker;
 use crate::wire::{Wire, batch_of};
 
+/// Epoch, first sequence and number of records of a batch.
+type Sent = (i16, i32, usize);
+/// The error and the offset that the broker answers.
+type Told = (ErrorCode, i64);
+
 /// A producer of one partition; epochs and sequences are what a test says.
 struct Producer {
     wire: Wire,
@@ -36,7 +41,7 @@ impl Producer {
         (ErrorCode::from_code(answer.error_code), answer.base_offset)
     }
 
-    fn check(&mut self, steps: &[((i16, i32, usize), (ErrorCode, i64))]) {
+    fn check(&mut self, steps: &[(Sent, Told)]) {
         for &((epoch, sequence, count), expected) in steps {
             let told = self.send(epoch, sequence, count);
             assert_eq!(told, expected, "epoch {epoch}, sequence {sequence}, {count} records");
