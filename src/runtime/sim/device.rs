@@ -90,10 +90,12 @@ impl Platter {
         *older = kept;
     }
 
-    /// From now on no sync makes these durable.
+    /// From now on no sync makes these durable. Names stay as they are: a kernel that cannot write
+    /// them stops the whole file system, and forgets them or has them after that.
     pub(super) fn abandon(&mut self, numbers: &[u64]) {
         for pending in &mut self.pending {
-            pending.abandoned |= numbers.binary_search(&pending.number).is_ok();
+            let is_data = matches!(*pending.change, Change::Write { .. } | Change::SetLen { .. });
+            pending.abandoned |= is_data && numbers.binary_search(&pending.number).is_ok();
         }
     }
 

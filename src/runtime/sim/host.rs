@@ -97,6 +97,15 @@ impl Host {
         self.core.world.record("pause", self.core.number, u64::from(paused));
     }
 
+    /// Stops or continues one executor of the process, counted in the order of their making.
+    pub fn set_executor_paused(&self, index: usize, paused: bool) {
+        self.core.executors.borrow()[index].set_paused(paused);
+        if paused {
+            self.core.world.count_fault(Fault::Pause);
+        }
+        self.core.world.record("pause one", index as u64, u64::from(paused));
+    }
+
     /// Cuts every connection of the process; both ends see an error and what was under way is lost.
     pub fn cut_connections(&self) {
         let number = self.core.number;

@@ -18,6 +18,8 @@ mod net;
 mod net_tests;
 mod options;
 mod page;
+#[cfg(test)]
+mod planted;
 mod ready;
 #[cfg(test)]
 mod tests;
@@ -31,4 +33,6 @@ pub use host::Host;
 pub use image::{CrashImage, CrashImages, DiskImage, ImagePolicy, Recording};
 pub use net::{SimDetached, SimListener, SimNet, SimStream};
 pub use options::{DiskOptions, NetOptions, SimOptions};
+#[cfg(test)]
+pub use planted::{Planted, is_planted, plant};
 pub use world::World;

@@ -1,0 +1,34 @@
+//! Bugs that a test plants, to show that the simulator would find them; each thread has its own.
+
+use std::cell::Cell;
+
+/// A bug of the rooms above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// An append is acknowledged before its commit.
+    AcknowledgeBeforeCommit,
+    /// The high watermark is the log's end.
+    ReadBeforeCommit,
+    /// A checkpoint leaves the producers out.
+    ForgetProducers,
+    /// Appends of another shard overtake each other.
+    OvertakeForwarded,
+    /// A waiting fetch does not hear that something became readable.
+    SleepThroughNews,
+    /// A start after a crash goes on in the old leader epoch.
+    KeepEpoch,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Planted>> = const { Cell::new(None) };
+}
+
+/// Plants a bug in this thread, or takes it out again.
+pub fn plant(bug: Option<Planted>) {
+    PLANTED.set(bug);
+}
+
+/// Whether this bug is planted here.
+pub fn is_planted(bug: Planted) -> bool {
+    PLANTED.get() == Some(bug)
+}
