@@ -23,6 +23,8 @@ use crate::model::units::BLOCK;
 use crate::model::{LeaderEpoch, LogId, Offset, OwnerEpoch};
 use crate::record::{BATCH_HEADER_BYTES, BatchHeader, batch};
 use crate::runtime::Monotonic;
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::Event;
 use crate::storage::journal::entry::ENTRY_HEADER_BYTES;
 use crate::storage::journal::{EntryKind, ReserveError, Sequence};
@@ -128,7 +130,10 @@ impl LogShared {
         let segments = state.segments.iter().enumerate();
         let segments =
             segments.map(|(index, segment)| Segment::on_disk(*segment, index < last)).collect();
-        let producers = (state.producers.count() > 0).then(|| Box::new(state.producers));
+        let mut producers = (state.producers.count() > 0).then(|| Box::new(state.producers));
+        if let Some(producers) = &mut producers {
+            producers.see_all(producer_clock_ms(&engine));
+        }
         let core = LogCore {
             config,
             owner_epoch: state.owner_epoch,
@@ -238,6 +243,10 @@ impl LogShared {
         out.extend_from_slice(tail);
         encode_segments(core.segments.iter().map(|segment| &segment.state), out);
         core.epochs.encode(out);
+        #[cfg(test)]
+        if is_planted(Planted::ForgetProducers) {
+            return ProducerTable::default().encode(out);
+        }
         match &core.producers {
             Some(producers) => producers.encode(out),
             None => ProducerTable::default().encode(out),
@@ -426,7 +435,7 @@ impl Log {
             return Err(LogAppendError::Deleted);
         }
         let producer = header.has_producer_id().then(|| producer_of(&header));
-        if let Some(appended) = self.0.judge(&core, producer.as_ref(), mode)? {
+        if let Some(appended) = self.0.judge(&core, producer.as_ref())? {
             return Ok(appended);
         }
         let segment_bytes = core.config.segment_bytes_max();
@@ -445,7 +454,12 @@ impl Log {
         self.0.put(&mut core, batch, &header, mode);
         if let Some(producer) = producer {
             let table = core.producers.get_or_insert_default();
-            table.note(&producer, base_offset, header.max_timestamp, mode.now_ms);
+            table.note(
+                &producer,
+                base_offset,
+                header.max_timestamp,
+                producer_clock_ms(&self.0.engine),
+            );
         }
         let records = i64::from(header.last_offset_delta) + 1;
         let is_durable = self.0.promise(&mut core, records as u64);
@@ -490,6 +504,12 @@ fn checked_header(batch: &[u8]) -> Result<BatchHeader, BatchRefused> {
     Ok(header)
 }
 
+/// The clock by which producers expire: a jump of the wall clock must not forget them, or a retry
+/// would be appended twice.
+fn producer_clock_ms(engine: &Engine) -> i64 {
+    i64::try_from(engine.runtime.now().0 / 1_000_000).unwrap_or(i64::MAX)
+}
+
 /// What a batch says of its producer.
 pub(super) fn producer_of(header: &BatchHeader) -> ProducerBatch {
     ProducerBatch {
@@ -515,10 +535,10 @@ impl LogShared {
         &self,
         core: &LogCore,
         producer: Option<&ProducerBatch>,
-        mode: &AppendMode,
     ) -> Result<Option<Appended>, LogAppendError> {
         let (Some(producer), Some(table)) = (producer, &core.producers) else { return Ok(None) };
-        match table.judge(producer, mode.now_ms, core.config.producer_expiration_ms)? {
+        let now_ms = producer_clock_ms(&self.engine);
+        match table.judge(producer, now_ms, core.config.producer_expiration_ms)? {
             Verdict::Append => Ok(None),
             Verdict::Duplicate(was) => Ok(Some(Appended {
                 base_offset: was.base_offset,

@@ -201,6 +201,11 @@ impl ProducerTable {
         }
     }
 
+    /// Takes every producer to have been seen now: the clock of an earlier process says nothing.
+    pub fn see_all(&mut self, now_ms: i64) {
+        self.producers.values_mut().for_each(|producer| producer.seen_ms = now_ms);
+    }
+
     /// Forgets the producers that have been idle for too long.
     pub fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
         while let Some((&used, id)) = self.by_use.first_key_value() {

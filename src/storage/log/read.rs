@@ -407,7 +407,7 @@ impl LogShared {
         let start = block_floor(position.into()) as u32;
         let (file_end, leases, end) = {
             let core = self.core();
-            let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+            let index = core.segment_index(base).ok_or_else(|| core.gone())?;
             let segment = &core.segments[index];
             let wanted = u64::from(position) + bytes as u64;
             let end = block_ceil(wanted).min(segment.state.bytes.into()) as u32;
@@ -462,7 +462,7 @@ impl LogShared {
     fn read_failed(&self, base: Offset, error: io::Error) -> LogReadError {
         let core = self.core();
         if core.deleted || core.segment_index(base).is_none() {
-            return LogReadError::Deleted;
+            return core.gone();
         }
         LogReadError::Io(error)
     }
@@ -472,7 +472,7 @@ impl LogShared {
         let engine = &self.engine;
         let until = {
             let core = self.core();
-            let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+            let index = core.segment_index(base).ok_or_else(|| core.gone())?;
             core.segments[index].index.from()
         };
         let path = index_path(&engine.dir, self.id, base);
@@ -493,7 +493,7 @@ impl LogShared {
         if let Some(damage) = damage {
             return Err(damage.into());
         }
-        let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+        let index = core.segment_index(base).ok_or_else(|| core.gone())?;
         let segment = &mut core.segments[index];
         if segment.index.from() == until {
             let entries = older.entry_count();
@@ -539,6 +539,14 @@ fn lengthen(segment: &Segment, want: &Want, mut span: Span) -> Span {
 }
 
 impl LogCore {
+    /// Why a segment is not there: its log was deleted, or the log's start has passed it.
+    fn gone(&self) -> LogReadError {
+        if self.deleted {
+            return LogReadError::Deleted;
+        }
+        LogReadError::OutOfRange { start: self.start, end: self.end }
+    }
+
     pub(super) fn check_range(&self, from: Offset) -> Result<(), LogReadError> {
         if self.deleted {
             return Err(LogReadError::Deleted);
