@@ -191,6 +191,9 @@ impl Control {
                 "a shard has not stopped in {STOP_WAIT_MAX:?}: ending without it; nothing acknowledged is lost"
             );
         }
+        for shard in 0..self.broadcast.shard_count {
+            self.broadcast.mesh.send(shard, Message::Stop);
+        }
         self.gate.close().await;
         self.controller.close().await;
         if let Some(problem) = self.controller.failed() {

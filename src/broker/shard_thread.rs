@@ -1,7 +1,6 @@
 //! One shard's thread: open the store, apply the metadata, listen, serve, and end in order.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,11 +8,10 @@ use tracing::{error, info};
 
 use crate::metadata::Record;
 use crate::runtime::mesh::MeshPort;
+use crate::runtime::sync::oneshot;
 use crate::runtime::{Lane, Runtime};
 use crate::server::{Acceptor, ConnectionQuota};
 use crate::shard::{self, Message, Place, Settings, Shard};
-use crate::storage::directory::DirectoryId;
-use crate::storage::journal::{JournalIdentity, JournalOptions};
 use crate::storage::log::LogState;
 use crate::storage::{Store, StoreOptions};
 
@@ -23,14 +21,8 @@ pub struct ShardStart {
     pub place: Place,
     /// The configuration.
     pub settings: Settings,
-    /// The data directory.
-    pub dir: PathBuf,
-    /// The data directory's id.
-    pub directory: DirectoryId,
-    /// The start epoch.
-    pub epoch: u64,
-    /// This shard's share of `journal.bytes`.
-    pub journal_bytes: u64,
+    /// Its slot of the data directory.
+    pub store: StoreOptions,
     /// The state of the logs that it owns.
     pub logs: Vec<LogState>,
     /// The metadata so far.
@@ -43,19 +35,30 @@ pub struct ShardStart {
     pub port: MeshPort<Message>,
 }
 
-/// Runs the shard to its end. It says `Started` on the mesh when it serves, or why it does not.
+/// A shard that serves.
+pub struct Serving {
+    /// The shard.
+    pub shard: Rc<Shard>,
+    acceptor: Rc<Acceptor>,
+}
+
+/// Runs the shard to its end.
 pub async fn run(runtime: Runtime, start: ShardStart) {
+    if let Some(serving) = open(&runtime, start).await {
+        serving.run().await;
+    }
+}
+
+/// Opens the shard and says `Started` on the mesh; `None` where it said why it does not serve.
+pub async fn open(runtime: &Runtime, start: ShardStart) -> Option<Serving> {
     let control = usize::from(start.place.shard_count);
-    let mesh = start.port.attach(&runtime);
-    let identity =
-        JournalIdentity { directory: start.directory, slot: start.place.id.0, epoch: start.epoch };
-    let journal = JournalOptions::new(&start.dir, identity, start.journal_bytes);
-    let options = StoreOptions::new(&start.dir, journal);
-    let store = match Store::open(&runtime, options, start.logs).await {
+    let mesh = start.port.attach(runtime);
+    let store = match Store::open(runtime, start.store, start.logs).await {
         Ok(store) => store,
         Err(problem) => {
             mesh.send(control, Message::Started(Err(problem.to_string())));
-            return last_turn(&runtime).await;
+            last_turn(runtime).await;
+            return None;
         }
     };
     let shard = Shard::new(start.place, runtime.clone(), Rc::new(start.settings), store, mesh);
@@ -64,12 +67,20 @@ pub async fn run(runtime: Runtime, start: ShardStart) {
     if let Err(problem) = crate::server::serve(&acceptor, &start.addresses) {
         let text = format!("cannot listen on {:?}: {problem}", start.addresses);
         shard.mesh().send(control, Message::Started(Err(text)));
-        return last_turn(&runtime).await;
+        last_turn(runtime).await;
+        return None;
     }
     watch_store(&shard);
     shard.mesh().send(control, Message::Started(Ok(())));
-    shard::serve(shard.clone()).await;
-    stop(&shard, &acceptor, control).await;
+    Some(Serving { shard, acceptor })
+}
+
+impl Serving {
+    /// Serves until the shard is told to stop, then ends it in order.
+    pub async fn run(self) {
+        shard::serve(self.shard.clone()).await;
+        stop(&self.shard, &self.acceptor, self.shard.control_node()).await;
+    }
 }
 
 /// Tells the control thread when this shard's directory has failed.
@@ -88,7 +99,12 @@ async fn stop(shard: &Rc<Shard>, acceptor: &Acceptor, control: usize) {
     acceptor.stop();
     // Appends of other shards still come and go until every gate is closed.
     let mailbox = shard.clone();
-    shard.runtime().spawn(Lane::Hot, async move { shard::serve(mailbox).await });
+    let (ended, all_stopped) = oneshot::channel();
+    shard.runtime().spawn(Lane::Hot, async move {
+        shard::serve(mailbox).await;
+        // Nobody waits for it once this thread has ended.
+        let _ = ended.send(());
+    });
     shard.gate().close().await;
     let clean = match shard.store().close().await {
         Ok(()) => true,
@@ -99,6 +115,8 @@ async fn stop(shard: &Rc<Shard>, acceptor: &Acceptor, control: usize) {
     };
     info!(shard = %shard.id(), clean, "shard stopped");
     shard.mesh().send(control, Message::Stopped(clean));
+    // Until all have stopped, others may still call, and wait for an answer.
+    all_stopped.await;
     last_turn(shard.runtime()).await;
 }
 

@@ -29,9 +29,10 @@ use crate::runtime::{self, ExecutorSpec, ExecutorThread, Lane, Monotonic, Runtim
 use crate::server::ConnectionQuota;
 use crate::shard::{Message, Place, owner};
 use crate::storage::directory::{self, DataDirectory, DirectoryError};
+use crate::storage::journal::{JournalIdentity, JournalOptions};
 use crate::storage::log::LogState;
 use crate::storage::superblock::{Superblock, SuperblockError};
-use crate::storage::{RecoverOptions, recover, remove_orphans};
+use crate::storage::{RecoverOptions, StoreOptions, recover, remove_orphans};
 
 /// The control thread's own memory: it holds no records.
 const CONTROL_MEMORY_BYTES: usize = 16 * MIB;
@@ -234,20 +235,22 @@ async fn raise_leader_epochs(
     controller: &Controller,
     defaults: &TopicDefaults,
 ) -> Result<(), StartError> {
-    let relaxed: Vec<LogId> = {
-        let image = controller.image();
-        let topics = image.topics().filter(|(_, topic)| {
-            // One that does not resolve keeps the defaults.
-            let config = TopicConfig::resolve(defaults, topic.configs());
-            config.as_ref().unwrap_or(defaults.config()).flush_messages > 1
-        });
-        topics.flat_map(|(topic, found)| logs_of(topic, found)).collect()
-    };
+    let relaxed = relaxed_logs(&controller.image(), defaults);
     for logs in relaxed.chunks(PARTITIONS_PER_REQUEST_MAX) {
         let raised = controller.submit(Command::RaiseLeaderEpochs(logs.to_vec())).await;
         raised.map_err(|error| StartError::Controller(error.to_string()))?;
     }
     Ok(())
+}
+
+/// The partitions that may have served what is not durable.
+pub fn relaxed_logs(image: &Image, defaults: &TopicDefaults) -> Vec<LogId> {
+    let topics = image.topics().filter(|(_, topic)| {
+        // One that does not resolve keeps the defaults.
+        let config = TopicConfig::resolve(defaults, topic.configs());
+        config.as_ref().unwrap_or(defaults.config()).flush_messages > 1
+    });
+    topics.flat_map(|(topic, found)| logs_of(topic, found)).collect()
 }
 
 fn logs_of(topic: TopicId, found: &Topic) -> impl Iterator<Item = LogId> + use<> {
@@ -332,7 +335,7 @@ async fn start_controller(
 const METADATA_VERSION: i16 = 33;
 
 /// Every partition that the metadata knows; recovery drops the logs of all others.
-fn known_logs(image: &Image) -> FxHashSet<LogId> {
+pub fn known_logs(image: &Image) -> FxHashSet<LogId> {
     image.topics().flat_map(|(topic, found)| logs_of(topic, found)).collect()
 }
 
@@ -359,10 +362,7 @@ fn divide(
         .map(|(shard, port)| ShardStart {
             place: Place { id: ShardId(shard as u16), shard_count },
             settings: shard_settings.clone(),
-            dir: config.data_dir.clone(),
-            directory: directory.meta.directory_id,
-            epoch,
-            journal_bytes: config.journal_bytes / u64::from(shard_count),
+            store: store_options(config, directory, epoch, shard as u16),
             logs: Vec::new(),
             metadata: metadata.clone(),
             addresses: bound.clone(),
@@ -375,6 +375,19 @@ fn divide(
         starts[usize::from(owner(log.id, named, shard_count).0)].logs.push(log);
     }
     starts
+}
+
+/// How a shard opens its slot of the data directory, with its share of `journal.bytes`.
+fn store_options(
+    config: &BrokerConfig,
+    directory: &DataDirectory,
+    epoch: u64,
+    slot: u16,
+) -> StoreOptions {
+    let identity = JournalIdentity { directory: directory.meta.directory_id, slot, epoch };
+    let bytes = config.journal_bytes / config.shard_cpus.len() as u64;
+    let journal = JournalOptions::new(&config.data_dir, identity, bytes);
+    StoreOptions::new(&config.data_dir, journal)
 }
 
 fn start_shards(

@@ -10,6 +10,8 @@ use thiserror::Error;
 
 use crate::model::topic_config::{TimestampType, TopicConfig};
 use crate::model::{LeaderEpoch, LogId, Offset};
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Semaphore};
 use crate::storage::{
     AppendMode, Log, LogAppendError, LogConfig, LogReadError, ReadBytes, StorageFailed, Ticket,
@@ -119,6 +121,10 @@ impl Leader {
 
     /// The offset up to which consumers may read.
     pub fn high_watermark(&self) -> Offset {
+        #[cfg(test)]
+        if is_planted(Planted::ReadBeforeCommit) {
+            return self.log.end_offset();
+        }
         self.log.readable_end()
     }
 

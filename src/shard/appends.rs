@@ -4,6 +4,9 @@ use tracing::error;
 
 use crate::model::{ErrorCode, LogId, Offset};
 use crate::replication::{AppendError, PendingAppend};
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
+use crate::runtime::sync::join_all;
 use crate::shard::message::{Answer, AppendFailure, AppendPart, Appended};
 use crate::shard::state::Shard;
 use crate::storage::LogAppendError;
@@ -19,6 +22,10 @@ impl LocalAppend {
     pub async fn acknowledged(self) -> Result<Appended, AppendFailure> {
         let base_offset = self.pending.base_offset;
         let log_append_time = self.pending.log_append_time;
+        #[cfg(test)]
+        if is_planted(Planted::AcknowledgeBeforeCommit) {
+            return Ok(Appended { base_offset, log_append_time, log_start: self.log_start });
+        }
         match self.pending.wait().await {
             Ok(()) => Ok(Appended { base_offset, log_append_time, log_start: self.log_start }),
             Err(_) => Err(ErrorCode::KafkaStorageError.into()),
@@ -45,12 +52,12 @@ pub async fn append_here(
     }
 }
 
-/// Serves another shard's append; the batches are in their logs, in order, before it first waits.
+/// Serves another shard's append; each batch has its turn in its log before this first waits.
 pub async fn append_for(shard: &Shard, parts: Vec<AppendPart>) -> Answer {
-    let mut pending = Vec::with_capacity(parts.len());
-    for part in parts {
-        pending.push(append_here(shard, part.log, &part.batch, part.acks).await);
-    }
+    // All at once: a partition that has to wait must not hold back the others, or a later call
+    // would overtake this one there.
+    let appends = parts.iter().map(|part| append_here(shard, part.log, &part.batch, part.acks));
+    let pending = join_all(appends).await;
     let mut results = Vec::with_capacity(pending.len());
     for appended in pending {
         results.push(match appended {

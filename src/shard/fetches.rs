@@ -10,6 +10,8 @@ use std::task::Poll;
 
 use crate::model::ErrorCode;
 use crate::replication::{Leader, ReadError};
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Listener, select2};
 use crate::shard::message::{EpochEnd, FetchFailure, FetchPart, FetchTerms, FetchedPlace};
 use crate::shard::state::Shard;
@@ -64,6 +66,10 @@ pub async fn fetch_here(
         // Listening comes before looking, so that nothing is missed in between.
         let mut changes: Vec<Listener> = Vec::with_capacity(parts.len());
         changes.extend(leaders.iter().flatten().map(|leader| leader.readable().listen()));
+        #[cfg(test)]
+        if is_planted(Planted::SleepThroughNews) {
+            changes.clear();
+        }
         let hurried = haste.event.listen();
         let results = read_all(parts, &leaders, terms.bytes_max, into_memory).await;
         let bytes: usize = results.iter().flatten().map(|fetched| fetched.records.len()).sum();

@@ -4,8 +4,11 @@ use std::rc::Rc;
 
 use tracing::warn;
 
+use crate::model::ErrorCode;
 use crate::runtime::Lane;
 use crate::runtime::memory::Piece;
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::shard::appends::append_for;
 use crate::shard::calls::CallReply;
 use crate::shard::fetches::{Fetched, Haste, fetch_here};
@@ -74,9 +77,16 @@ async fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
 
 /// Starts a call's task. Tasks start in the order of their calls, so appends stay in order.
 fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
-    let Some(guard) = shard.gate().enter() else { return };
+    let Some(guard) = shard.gate().enter() else {
+        return shard.mesh().send(from, Message::Answer(id, refusal(&call)));
+    };
     let serving = shard.clone();
     shard.runtime().spawn(Lane::Hot, async move {
+        #[cfg(test)]
+        if is_planted(Planted::OvertakeForwarded) {
+            let span = std::time::Duration::from_micros(serving.runtime().random() % 200);
+            serving.runtime().sleep(span).await;
+        }
         let answer = match call {
             Call::Append(parts) => append_for(&serving, parts).await,
             Call::Fetch(fetch) => fetch_for(&serving, from, id, fetch).await,
@@ -90,6 +100,17 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
         serving.mesh().send(from, Message::Answer(id, answer));
         drop(guard);
     });
+}
+
+/// What a caller is told by a shard that has stopped: to look for the leader again.
+fn refusal(call: &Call) -> Answer {
+    let code = ErrorCode::NotLeaderOrFollower;
+    match call {
+        Call::Append(parts) => Answer::Append(parts.iter().map(|_| Err(code.into())).collect()),
+        Call::Fetch(fetch) => Answer::Fetch(fetch.parts.iter().map(|_| Err(code.into())).collect()),
+        Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),
+        Call::EpochEnds(queries) => Answer::EpochEnds(vec![Err(code); queries.len()]),
+    }
 }
 
 /// Serves another shard's fetch: waits here, and lends what it found.

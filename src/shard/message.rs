@@ -54,7 +54,8 @@ pub enum Message {
     Started(Result<(), String>),
     /// The sender's log directory has failed.
     Failed(String),
-    /// Serve nothing new, finish, flush and end.
+    /// Serve nothing new, finish, flush and say `Stopped`; the second one ends the receiver, when
+    /// nobody can call it any more.
     Stop,
     /// The sender has ended; what its partitions held is on disk if the flag is true.
     Stopped(bool),
