@@ -8,6 +8,8 @@ mod addresses;
 mod control;
 mod machine;
 mod settings;
+#[cfg(test)]
+mod shard_sim;
 mod shard_thread;
 mod start;
 

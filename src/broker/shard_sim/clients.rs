@@ -1,0 +1,625 @@
+//! The clients of one life: producers with and without idempotence, consumers, and an operator.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::model::{Batch, Model, Promise, Sequenced};
+use super::process::Process;
+use crate::metadata::commands::{Command, CreateTopics, NewTopic, Reply, TopicReference};
+use crate::model::units::KIB;
+use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, ProducerEpoch, ProducerId, TopicId};
+use crate::record::{BatchBuilder, BatchOptions, ProducerFields};
+use crate::runtime::sync::Queue;
+use crate::runtime::{AlignedBuf, Lane, Monotonic};
+use crate::shard::{
+    self, Appends, EpochQuery, FetchPart, FetchTerms, OffsetQuery, Routed, RoutedResult,
+    SentAppends, Shard, TIMESTAMP_EARLIEST, TIMESTAMP_LATEST,
+};
+use crate::storage::ReadPart;
+
+/// Requests of one producer that are under way.
+const IN_FLIGHT_MAX: usize = 5;
+/// Within this time what is readable reaches whoever waits for it.
+const WAKE_WITHIN: Duration = Duration::from_secs(2);
+
+/// One process and those who use it.
+pub struct Life {
+    pub process: Process,
+    pub model: Rc<RefCell<Model>>,
+    /// A fault that may fail the disk has been set.
+    pub tampered: Cell<bool>,
+    /// Nobody begins anything more.
+    pub over: Cell<bool>,
+}
+
+impl Life {
+    fn is_over(&self, shard: &Shard) -> bool {
+        self.over.get() || shard.is_stopping() || self.process.control.failure().is_some()
+    }
+
+    fn choice(&self, of: u64) -> u64 {
+        self.process.runtime.random() % of
+    }
+
+    fn operated(&self) {
+        self.model.borrow_mut().operations += 1;
+    }
+
+    /// One of the partitions that can be used.
+    fn any_log(&self) -> Option<LogId> {
+        let live = self.model.borrow().live();
+        (!live.is_empty()).then(|| live[self.choice(live.len() as u64) as usize])
+    }
+
+    /// Whether an error is one that may be met at this moment.
+    fn check_error(
+        &self,
+        log: LogId,
+        shard: &Shard,
+        code: ErrorCode,
+        told: impl FnOnce() -> String,
+    ) {
+        let model = self.model.borrow();
+        let gone = model.partitions.get(&log).is_none_or(|partition| partition.deleted);
+        let is_fair = match code {
+            ErrorCode::UnknownTopicOrPartition => gone,
+            ErrorCode::KafkaStorageError => self.tampered.get(),
+            ErrorCode::NotLeaderOrFollower => self.is_over(shard),
+            _ => false,
+        };
+        assert!(is_fair, "{log}: {code} {}", told());
+    }
+}
+
+/// What a producer knows of one partition.
+#[derive(Default)]
+struct Line {
+    epoch: i16,
+    next: i32,
+    /// Sent and not answered, in order.
+    unresolved: VecDeque<usize>,
+    /// The last ones that are in the log.
+    resolved: VecDeque<usize>,
+}
+
+/// A producer, which outlives the processes that it writes to.
+pub struct Producer {
+    pub index: usize,
+    pub idempotent: bool,
+    id: Cell<Option<ProducerId>>,
+    lines: RefCell<BTreeMap<LogId, Line>>,
+}
+
+impl Producer {
+    pub fn new(index: usize, idempotent: bool) -> Rc<Producer> {
+        let (id, lines) = (Cell::new(None), RefCell::default());
+        Rc::new(Producer { index, idempotent, id, lines })
+    }
+
+    /// After a start: deleted partitions are forgotten; where acknowledged records were cut, the
+    /// sequence begins anew in the next epoch.
+    pub fn start_over(&self, model: &Model) {
+        let mut lines = self.lines.borrow_mut();
+        lines.retain(|log, _| model.partitions.contains_key(log));
+        for line in lines.values_mut() {
+            if !self.idempotent {
+                line.unresolved.clear();
+            }
+            if line.resolved.iter().any(|&number| model.batches[number].base.is_none()) {
+                *line = Line { epoch: line.epoch + 1, ..Line::default() };
+            }
+        }
+    }
+
+    /// A new batch for a partition.
+    fn batch(&self, life: &Life, log: LogId) -> usize {
+        let mut model = life.model.borrow_mut();
+        let number = model.batches.len();
+        let records = 1 + life.choice(4) as i32;
+        let mut lines = self.lines.borrow_mut();
+        let line = lines.entry(log).or_default();
+        let sequenced = self.id.get().map(|producer| Sequenced {
+            producer,
+            epoch: line.epoch,
+            first: line.next,
+        });
+        line.next += records;
+        line.unresolved.push_back(number);
+        let bytes = encode(life, number, records, sequenced);
+        let (client, base, promise) = (self.index, None, Promise::None);
+        model.batches.push(Batch { log, client, records, bytes, sequenced, base, promise });
+        number
+    }
+
+    fn resolved(&self, log: LogId, number: usize) {
+        let mut lines = self.lines.borrow_mut();
+        let Some(line) = lines.get_mut(&log) else { return };
+        let place = line.unresolved.iter().position(|&other| other == number);
+        if let Some(place) = place {
+            line.unresolved.remove(place);
+            line.resolved.push_back(number);
+            line.resolved.make_contiguous().sort_unstable();
+            if line.resolved.len() > 5 {
+                line.resolved.pop_front();
+            }
+        }
+    }
+}
+
+fn encode(life: &Life, number: usize, records: i32, sequenced: Option<Sequenced>) -> Bytes {
+    let producer = sequenced.map(|own| ProducerFields {
+        id: own.producer,
+        epoch: ProducerEpoch(own.epoch),
+        base_sequence: own.first,
+    });
+    let mut builder = BatchBuilder::new(BatchOptions { producer, ..BatchOptions::default() });
+    let bytes = match life.choice(100) {
+        0 => 16 * KIB,
+        1..10 => KIB,
+        _ => 8,
+    };
+    let mut value = vec![number as u8; bytes / records as usize + 8];
+    value[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    for _ in 0..records {
+        builder.append(number as i64, None, Some(&value), &[]);
+    }
+    builder.finish().into()
+}
+
+/// Sends batches, in order behind what was sent before.
+async fn send(life: &Life, shard: &Rc<Shard>, numbers: &[usize]) -> SentAppends {
+    let acks = if life.choice(2) == 0 { 1 } else { -1 };
+    let mut appends = Appends::new(shard, acks);
+    for &number in numbers {
+        let (log, bytes) = {
+            let model = life.model.borrow();
+            (model.batches[number].log, model.batches[number].bytes.clone())
+        };
+        appends.add(log, &bytes, || bytes.clone()).await;
+    }
+    appends.send()
+}
+
+/// Takes the answers to what was sent.
+async fn answered(
+    life: &Life,
+    producer: &Producer,
+    shard: &Shard,
+    numbers: Vec<usize>,
+    sent: SentAppends,
+) {
+    for (number, result) in numbers.into_iter().zip(sent.wait().await) {
+        let log = life.model.borrow().batches[number].log;
+        match result {
+            Ok(appended) => {
+                let now = shard.runtime().now();
+                life.model.borrow_mut().acknowledge(number, appended.base_offset.0, now);
+                producer.resolved(log, number);
+            }
+            Err(failure) => {
+                let own = life.model.borrow().batches[number].sequenced;
+                let told = || format!("batch {number}, {own:?}: {:?}", failure.message);
+                life.check_error(log, shard, failure.code, told);
+            }
+        }
+        life.operated();
+    }
+}
+
+/// Produces through one shard until the life is over.
+pub async fn produce(life: Rc<Life>, producer: Rc<Producer>, shard: Rc<Shard>) {
+    let Some(_inside) = shard.gate().enter() else { return };
+    if producer.idempotent && producer.id.get().is_none() {
+        match shard.producer_ids().next(&shard).await {
+            Ok(id) => producer.id.set(Some(id)),
+            Err(code) => panic!("no producer id: {code}"),
+        }
+    }
+    repeat(&life, &producer, &shard).await;
+    // With the one that is answered and the one that was just sent these are five.
+    let under_way = Rc::new(Queue::new(IN_FLIGHT_MAX - 2));
+    let Some(guard) = shard.gate().enter() else { return };
+    let (here, sender, serving, sent) =
+        (life.clone(), producer.clone(), shard.clone(), under_way.clone());
+    shard.runtime().spawn(Lane::Hot, async move {
+        // A connection gets its answers in the order of its requests.
+        while let Some((numbers, sent)) = sent.pop().await {
+            answered(&here, &sender, &serving, numbers, sent).await;
+        }
+        drop(guard);
+    });
+    while !life.is_over(&shard) {
+        let mut logs: Vec<LogId> = (0..1 + life.choice(6)).filter_map(|_| life.any_log()).collect();
+        logs.sort_unstable();
+        logs.dedup();
+        if logs.is_empty() {
+            shard.runtime().sleep(Duration::from_micros(100)).await;
+            continue;
+        }
+        let numbers: Vec<usize> = logs.into_iter().map(|log| producer.batch(&life, log)).collect();
+        let sent = send(&life, &shard, &numbers).await;
+        if under_way.push((numbers, sent)).await.is_err() {
+            break;
+        }
+        if life.choice(4) == 0 {
+            shard.runtime().sleep(Duration::from_micros(life.choice(400))).await;
+        }
+    }
+    under_way.close();
+}
+
+/// Sends again what a process has answered or not: one of the last five batches, then everything
+/// whose outcome is unknown, in order.
+async fn repeat(life: &Rc<Life>, producer: &Rc<Producer>, shard: &Rc<Shard>) {
+    if !producer.idempotent {
+        return;
+    }
+    let mut again = Vec::new();
+    for line in producer.lines.borrow().values() {
+        // Those without an answer may be in the log, too: together they are at most five.
+        let known = line.resolved.len().min(IN_FLIGHT_MAX.saturating_sub(line.unresolved.len()));
+        let old = &line.resolved;
+        if known > 0 {
+            again.push(old[old.len() - 1 - life.choice(known as u64) as usize]);
+        }
+        again.extend(&line.unresolved);
+    }
+    for number in again {
+        let log = life.model.borrow().batches[number].log;
+        if life.is_over(shard) || !life.model.borrow().partitions.contains_key(&log) {
+            continue;
+        }
+        let sent = send(life, shard, &[number]).await;
+        answered(life, producer, shard, vec![number], sent).await;
+    }
+}
+
+/// What a client knew of a partition when it asked.
+struct Asked {
+    part: FetchPart,
+    acknowledged: i64,
+    seen: i64,
+    start: i64,
+}
+
+impl Asked {
+    fn new(life: &Life, log: LogId, position: Option<i64>) -> Option<Asked> {
+        let model = life.model.borrow();
+        let partition = model.partitions.get(&log)?;
+        let (start, seen) = (partition.start.1, partition.seen);
+        let from = match position {
+            Some(position) => position.max(start),
+            None => start + life.choice((seen - start).max(0) as u64 + 1) as i64,
+        };
+        let leader_epoch = (life.choice(2) == 0).then(|| LeaderEpoch(partition.epoch()));
+        Some(Asked {
+            part: FetchPart {
+                log,
+                offset: Offset(from),
+                bytes_max: [1, 600, 6000, 200 * KIB][life.choice(4) as usize],
+                leader_epoch,
+                last_fetched_epoch: None,
+            },
+            acknowledged: partition.acknowledged,
+            seen,
+            start: partition.start.0,
+        })
+    }
+}
+
+/// Fetches through one shard until the life is over.
+pub async fn consume(life: Rc<Life>, shard: Rc<Shard>) {
+    let Some(_inside) = shard.gate().enter() else { return };
+    let mut positions: BTreeMap<LogId, i64> = BTreeMap::new();
+    while !life.is_over(&shard) {
+        let mut logs: Vec<LogId> = (0..1 + life.choice(4)).filter_map(|_| life.any_log()).collect();
+        logs.sort_unstable();
+        logs.dedup();
+        let asked: Vec<Asked> = logs
+            .into_iter()
+            .filter_map(|log| {
+                let tails = life.choice(4) > 0;
+                let position = tails.then(|| positions.get(&log).copied().unwrap_or(0));
+                Asked::new(&life, log, position)
+            })
+            .collect();
+        if asked.is_empty() {
+            shard.runtime().sleep(Duration::from_micros(500)).await;
+            continue;
+        }
+        let wait_max = Duration::from_millis([0, 5, 200, 10_000][life.choice(4) as usize]);
+        let bytes_max = [1, 2000, 300 * KIB][life.choice(3) as usize];
+        let terms = FetchTerms { bytes_max, bytes_min: 1, wait_max };
+        let parts = asked.iter().map(|asked| asked.part.clone()).collect();
+        let began = shard.runtime().now();
+        let results = shard::fetch(&shard, parts, terms).await;
+        shard.return_leases();
+        check_wait(&life, &shard, &asked, began, terms);
+        for (asked, result) in asked.iter().zip(results) {
+            let log = asked.part.log;
+            if let Some(next) = check_fetched(&life, &shard, asked, result).await {
+                positions.insert(log, next);
+            }
+            life.operated();
+        }
+    }
+}
+
+/// Nobody was left waiting for what had long been readable.
+fn check_wait(life: &Life, shard: &Shard, asked: &[Asked], began: Monotonic, terms: FetchTerms) {
+    let now = shard.runtime().now();
+    let model = life.model.borrow();
+    for asked in asked {
+        let Some(partition) = model.partitions.get(&asked.part.log) else { continue };
+        let readable = partition.readable_since(asked.part.offset.0 + 1);
+        let Some(readable) = readable.filter(|_| !partition.deleted) else { continue };
+        let waited = now.saturating_since(readable.max(began));
+        assert!(
+            waited < WAKE_WITHIN,
+            "{} from {}: waited {waited:?} of {:?} for what was readable",
+            asked.part.log,
+            asked.part.offset,
+            terms.wait_max
+        );
+    }
+}
+
+/// Checks one partition of an answer; gives the offset behind what was read.
+async fn check_fetched(
+    life: &Life,
+    shard: &Shard,
+    asked: &Asked,
+    result: RoutedResult,
+) -> Option<i64> {
+    let (log, from) = (asked.part.log, asked.part.offset.0);
+    let routed = match result {
+        Ok(routed) => routed,
+        Err(failure) if failure.code == ErrorCode::OffsetOutOfRange => {
+            let model = life.model.borrow();
+            let moved = model.partitions.get(&log).is_none_or(|p| p.deleted || from < p.start.1);
+            assert!(moved, "{log}: {from} is out of range");
+            return None;
+        }
+        Err(failure) => {
+            life.check_error(log, shard, failure.code, || {
+                let owner = &life.process.shards[usize::from(shard.owner(log).0)];
+                let known = owner.image().partition(&log).is_some();
+                let led = owner.leader(log).is_some();
+                format!("fetch from {from}: known {known}, led {led}")
+            });
+            return None;
+        }
+    };
+    let place = routed.place;
+    let bytes = joined(routed).await;
+    let mut model = life.model.borrow_mut();
+    let partition = model.partitions.get_mut(&log).filter(|partition| !partition.deleted)?;
+    let end = place.high_watermark.0;
+    assert!(end >= asked.acknowledged, "{log}: {end} is before an acknowledged batch");
+    assert!(end >= asked.seen, "{log}: the readable end went back to {end} from {}", asked.seen);
+    assert!(place.log_start.0 >= asked.start, "{log}: the start went back");
+    assert!(place.log_start.0 <= partition.start.1, "{log}: the start is ahead");
+    partition.seen = partition.seen.max(end);
+    Some(model.read(log, from, end, &bytes?))
+}
+
+/// What was read as one piece; `None` if a file could not be read.
+async fn joined(routed: Routed) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(routed.len);
+    for part in routed.parts {
+        match part {
+            ReadPart::Piece(piece) => bytes.extend_from_slice(&piece),
+            ReadPart::File(range) => {
+                let buffer = AlignedBuf::zeroed(range.bytes as usize);
+                let (buffer, read) = range.file.read_at(buffer, range.offset).await;
+                let read = read.ok()?;
+                assert!(read >= range.bytes as usize, "a sealed segment has what it served");
+                bytes.extend_from_slice(&buffer[..range.bytes as usize]);
+            }
+        }
+    }
+    assert_eq!(bytes.len(), routed.len);
+    Some(bytes)
+}
+
+/// Reads a whole log as a start has found it: its start, its end, and everything between.
+pub async fn read_whole(life: &Life, shard: &Rc<Shard>, log: LogId) -> (i64, i64) {
+    let query = |timestamp| OffsetQuery { log, timestamp, leader_epoch: None };
+    let queries = vec![query(TIMESTAMP_EARLIEST), query(TIMESTAMP_LATEST)];
+    let bounds = shard::offsets(shard, queries).await;
+    let bound = |at: usize| bounds[at].as_ref().expect("a partition that is there").offset.0;
+    let (start, end) = (bound(0), bound(1));
+    let mut from = start;
+    while from < end {
+        let part = FetchPart {
+            log,
+            offset: Offset(from),
+            bytes_max: 64 * KIB,
+            leader_epoch: None,
+            last_fetched_epoch: None,
+        };
+        let terms = FetchTerms { bytes_max: 64 * KIB, bytes_min: 1, wait_max: Duration::ZERO };
+        let mut results = shard::fetch(shard, vec![part], terms).await;
+        shard.return_leases();
+        let routed = results.remove(0).expect("a log that was just recovered can be read");
+        assert_eq!(routed.place.high_watermark.0, end, "{log} moved although nobody writes");
+        let bytes = joined(routed).await.expect("a well disk reads");
+        let next = life.model.borrow_mut().read(log, from, end, &bytes);
+        assert!(next > from, "{log} gives nothing at {from} of {end}");
+        from = next;
+    }
+    (start, end)
+}
+
+/// Creates and deletes topics, moves log starts and asks questions, through one shard.
+pub async fn operate(life: Rc<Life>, shard: Rc<Shard>) {
+    let Some(_inside) = shard.gate().enter() else { return };
+    while !life.is_over(&shard) {
+        match life.choice(40) {
+            0..3 => change_topics(&life, &shard).await,
+            3..6 => move_start(&life, &shard).await,
+            6..16 => ask_epoch(&life, &shard).await,
+            16..26 => ask_time(&life, &shard).await,
+            26..28 => drop(shard.store().checkpoint().await),
+            _ => shard.runtime().sleep(Duration::from_micros(life.choice(3000))).await,
+        }
+    }
+}
+
+/// The configs of a new topic.
+fn configs(life: &Life) -> Vec<(String, Option<String>)> {
+    let mut configs = vec![(
+        "internal.segment.bytes".to_owned(),
+        [64 * KIB, 256 * KIB, 1024 * KIB][life.choice(3) as usize].to_string(),
+    )];
+    match life.choice(5) {
+        0 => configs.push(("flush.messages".into(), "20".into())),
+        1 => configs.push(("flush.messages".into(), i64::MAX.to_string())),
+        _ => {}
+    }
+    if life.choice(2) == 0 {
+        configs.push(("flush.ms".into(), "5".into()));
+    }
+    if life.choice(3) == 0 {
+        configs.push(("segment.ms".into(), "40".into()));
+    }
+    configs.into_iter().map(|(key, value)| (key, Some(value))).collect()
+}
+
+async fn change_topics(life: &Rc<Life>, shard: &Rc<Shard>) {
+    let name = format!("topic-{}", life.choice(5));
+    let found = shard.image().topic_id(&name);
+    match found {
+        None => create_topic(life, shard, name).await,
+        Some(id) if life.choice(3) == 0 => delete_topic(life, shard, id).await,
+        Some(_) => {}
+    }
+}
+
+pub async fn create_topic(life: &Rc<Life>, shard: &Rc<Shard>, name: String) {
+    let topic = NewTopic {
+        partition_count: 1 + life.choice(3) as i32,
+        configs: configs(life),
+        ..NewTopic::named(name)
+    };
+    let command = CreateTopics { topics: vec![topic], validate_only: false };
+    match shard.command(Command::CreateTopics(command)).await {
+        Ok(Reply::CreateTopics(results)) if results[0].result.is_ok() => {
+            life.model.borrow_mut().adopt(&shard.image());
+        }
+        other => panic!("a topic was not created: {other:?}"),
+    }
+    life.operated();
+}
+
+pub async fn delete_topic(life: &Rc<Life>, shard: &Rc<Shard>, id: TopicId) {
+    life.model.borrow_mut().set_deleted(id);
+    let reference = TopicReference { name: None, id };
+    match shard.command(Command::DeleteTopics(vec![reference])).await {
+        Ok(Reply::DeleteTopics(results)) if results[0].result.is_ok() => {}
+        other => panic!("a topic was not deleted: {other:?}"),
+    }
+    life.model.borrow_mut().forget_topic(id);
+    // Every shard has removed what it had, unless its disk has failed.
+    if let Ok(left) = life.process.topics_on_disk().await
+        && life.process.control.failure().is_none()
+        && !life.tampered.get()
+    {
+        let gone = left.iter().all(|name| TopicId::parse(name) != Some(id));
+        assert!(gone, "topic {id} is deleted and has files");
+    }
+    life.operated();
+}
+
+async fn move_start(life: &Rc<Life>, shard: &Rc<Shard>) {
+    let Some(log) = life.any_log() else { return };
+    let owner = shard.owner(log);
+    let Some(leader) = life.process.shards[usize::from(owner.0)].leader(log) else { return };
+    let to = {
+        let mut model = life.model.borrow_mut();
+        let Some(partition) = model.partitions.get_mut(&log) else { return };
+        let room = (partition.acknowledged - partition.start.1).max(0) as u64;
+        let to = partition.start.1 + life.choice(room / 2 + 1) as i64;
+        partition.start.1 = to;
+        to
+    };
+    let moved = leader.log().advance_start(Offset(to)).await;
+    let mut model = life.model.borrow_mut();
+    match moved {
+        Ok(()) => {
+            if let Some(partition) = model.partitions.get_mut(&log) {
+                partition.start.0 = partition.start.0.max(to);
+            }
+            model.seen.starts_moved += 1;
+        }
+        Err(_) => {
+            let gone = model.partitions.get(&log).is_none_or(|partition| partition.deleted);
+            assert!(gone || life.tampered.get(), "{log}: the start does not move");
+        }
+    }
+    drop(model);
+    life.operated();
+}
+
+async fn ask_epoch(life: &Rc<Life>, shard: &Rc<Shard>) {
+    let Some(log) = life.any_log() else { return };
+    let (wanted, expected, acknowledged) = {
+        let model = life.model.borrow();
+        let Some(partition) = model.partitions.get(&log) else { return };
+        let epochs = &partition.epochs;
+        let at = life.choice(epochs.len() as u64) as usize;
+        if epochs[at].1 < partition.start.1 {
+            return;
+        }
+        (epochs[at].0, epochs.get(at + 1).map(|next| next.1), partition.acknowledged)
+    };
+    let query = EpochQuery { log, current: None, wanted: LeaderEpoch(wanted) };
+    match shard::epoch_ends(shard, vec![query]).await.remove(0) {
+        Ok(found) => {
+            let model = life.model.borrow();
+            let moved = model.partitions.get(&log).is_none_or(|p| p.deleted || p.start.1 > 0);
+            let right = match expected {
+                Some(end) => found.end.0 == end,
+                None => found.end.0 >= acknowledged,
+            };
+            assert!(moved || right, "{log}: epoch {wanted} ends at {}, {expected:?}", found.end);
+        }
+        Err(code) => life.check_error(log, shard, code, || "a question".into()),
+    }
+    life.operated();
+}
+
+async fn ask_time(life: &Rc<Life>, shard: &Rc<Shard>) {
+    let Some(log) = life.any_log() else { return };
+    let time = life.choice(life.model.borrow().batches.len() as u64 + 1) as i64;
+    // What is known now and not below a start that may move meanwhile.
+    let first = {
+        let model = life.model.borrow();
+        let Some(partition) = model.partitions.get(&log) else { return };
+        let readable = partition.places.range(..partition.acknowledged);
+        readable.map(|(base, number)| (*base, *number)).find(|(_, number)| *number as i64 >= time)
+    };
+    let query = OffsetQuery { log, timestamp: time, leader_epoch: None };
+    match shard::offsets(shard, vec![query]).await.remove(0) {
+        Ok(found) => {
+            let model = life.model.borrow();
+            let Some(partition) = model.partitions.get(&log).filter(|p| !p.deleted) else { return };
+            if found.offset.0 >= 0 {
+                assert!(found.timestamp >= time, "{log}: {found:?} for {time}");
+                if let Some(number) = partition.places.get(&found.offset.0) {
+                    assert_eq!(found.timestamp, *number as i64, "{log}: {found:?}");
+                }
+            }
+            if let Some((base, _)) = first.filter(|(base, _)| *base >= partition.start.1) {
+                let right = (0..=base).contains(&found.offset.0);
+                assert!(right, "{log}: {found:?} for {time}, which is at {base}");
+            }
+        }
+        Err(code) => life.check_error(log, shard, code, || "a question".into()),
+    }
+    life.operated();
+}

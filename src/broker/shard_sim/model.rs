@@ -1,0 +1,318 @@
+//! What clients were promised and what they have seen: each answer is checked when it comes.
+//!
+//! Every batch has a number, which is the timestamp and the value of its records, so whatever is
+//! read says which batch it is. A place in a partition belongs to one batch for ever; only a cut
+//! of records that were never promised to survive frees it again.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::metadata::Image;
+use crate::model::{LogId, PartitionIndex, ProducerId, TopicId};
+use crate::record::{BatchHeader, batch};
+use crate::runtime::Monotonic;
+
+/// What a batch's answer has promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// Nothing yet.
+    None,
+    /// It survives the end of the process.
+    Accepted,
+    /// It survives everything.
+    Durable,
+}
+
+/// An idempotent producer's place in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sequenced {
+    pub producer: ProducerId,
+    pub epoch: i16,
+    pub first: i32,
+}
+
+/// One batch that a client has sent.
+pub struct Batch {
+    pub log: LogId,
+    pub client: usize,
+    pub records: i32,
+    pub bytes: Bytes,
+    pub sequenced: Option<Sequenced>,
+    pub base: Option<i64>,
+    pub promise: Promise,
+}
+
+/// One partition as its clients know it.
+pub struct Partition {
+    /// `flush.messages` is 1.
+    pub durable: bool,
+    /// Clients have asked for its deletion.
+    pub deleted: bool,
+    /// The batches whose places are known.
+    pub places: BTreeMap<i64, usize>,
+    /// The end of what was acknowledged.
+    pub acknowledged: i64,
+    /// The highest high watermark that was seen, and whether it was seen as durable.
+    pub seen: i64,
+    /// The end of what the last start has found, and so made durable.
+    pub hardened: i64,
+    /// The log start that was promised, and the furthest that was asked for.
+    pub start: (i64, i64),
+    /// The leader epochs with their first offsets.
+    pub epochs: Vec<(i32, i64)>,
+    /// When places became readable for certain: the end of each with its time.
+    pub readable: VecDeque<(i64, Monotonic)>,
+}
+
+impl Partition {
+    fn new(durable: bool, epoch: i32) -> Partition {
+        Partition {
+            durable,
+            deleted: false,
+            places: BTreeMap::new(),
+            acknowledged: 0,
+            seen: 0,
+            hardened: 0,
+            start: (0, 0),
+            epochs: vec![(epoch, 0)],
+            readable: VecDeque::new(),
+        }
+    }
+
+    /// When everything below `end` was certainly readable, if that was noted.
+    pub fn readable_since(&self, end: i64) -> Option<Monotonic> {
+        self.readable.iter().find(|(to, _)| *to >= end).map(|(_, at)| *at)
+    }
+
+    pub fn epoch(&self) -> i32 {
+        self.epochs.last().expect("a partition has an epoch").0
+    }
+}
+
+/// How the last process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order.
+    Clean,
+    /// Killed while its disk was well.
+    Killed,
+    /// The power was lost, or the disk had failed.
+    Cut,
+}
+
+/// What happened that a test wants to have happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub acknowledged: u64,
+    pub duplicates: u64,
+    pub batches_read: u64,
+    pub cut_batches: u64,
+    pub cut_readable: u64,
+    pub epochs_raised: u64,
+    pub starts_moved: u64,
+}
+
+/// Everything that clients know.
+#[derive(Default)]
+pub struct Model {
+    pub batches: Vec<Batch>,
+    pub partitions: BTreeMap<LogId, Partition>,
+    pub operations: u64,
+    pub seen: Seen,
+}
+
+impl Model {
+    /// The partitions that can be used.
+    pub fn live(&self) -> Vec<LogId> {
+        let live = self.partitions.iter().filter(|(_, partition)| !partition.deleted);
+        live.map(|(log, _)| *log).collect()
+    }
+
+    /// Takes the topics that the image has; those that it has no more are forgotten.
+    pub fn adopt(&mut self, image: &Image) {
+        for (topic, found) in image.topics() {
+            let mut configs = found.configs();
+            let relaxed = configs.any(|(key, value)| key == "flush.messages" && value != "1");
+            for (index, state) in found.partitions().iter().enumerate() {
+                let log = LogId { topic, partition: PartitionIndex(index as i32) };
+                let fresh = Partition::new(!relaxed, state.leader_epoch.0);
+                self.partitions.entry(log).or_insert(fresh);
+            }
+        }
+    }
+
+    /// After a start: what the image lacks is deleted, what it has is not.
+    pub fn settle_topics(&mut self, image: &Image) {
+        self.partitions.retain(|log, _| image.partition(log).is_some());
+        self.adopt(image);
+        for partition in self.partitions.values_mut() {
+            partition.deleted = false;
+            partition.readable.clear();
+        }
+    }
+
+    pub fn forget_topic(&mut self, topic: TopicId) {
+        self.partitions.retain(|log, _| log.topic != topic);
+    }
+
+    pub fn set_deleted(&mut self, topic: TopicId) {
+        for (log, partition) in &mut self.partitions {
+            partition.deleted |= log.topic == topic;
+        }
+    }
+
+    /// A batch was acknowledged at a place.
+    pub fn acknowledge(&mut self, number: usize, base: i64, now: Monotonic) {
+        let batch = &mut self.batches[number];
+        let (log, end) = (batch.log, base + i64::from(batch.records));
+        let Some(partition) = self.partitions.get_mut(&log).filter(|found| !found.deleted) else {
+            return;
+        };
+        let promise = if partition.durable { Promise::Durable } else { Promise::Accepted };
+        if batch.promise != Promise::None {
+            self.seen.duplicates += 1;
+        }
+        batch.promise = batch.promise.max(promise);
+        self.seen.acknowledged += 1;
+        if end > partition.acknowledged {
+            partition.acknowledged = end;
+            partition.readable.push_back((end, now));
+            if partition.readable.len() > 512 {
+                partition.readable.pop_front();
+            }
+        }
+        self.place(number, base);
+    }
+
+    /// A batch is known to stand at `base`: nothing else does, and it stands nowhere else.
+    pub fn place(&mut self, number: usize, base: i64) {
+        let batch = &mut self.batches[number];
+        let known = *batch.base.get_or_insert(base);
+        assert_eq!(known, base, "batch {number} of {} stands twice", batch.log);
+        let (log, end) = (batch.log, base + i64::from(batch.records));
+        let Some(partition) = self.partitions.get_mut(&log) else { return };
+        if let Some(&there) = partition.places.get(&base) {
+            assert_eq!(there, number, "two batches at {base} of {log}");
+            return;
+        }
+        if let Some((&before, &other)) = partition.places.range(..base).next_back() {
+            let until = before + i64::from(self.batches[other].records);
+            assert!(
+                until <= base,
+                "batch {number} at {base} of {log} overlaps {other} at {before}"
+            );
+        }
+        if let Some((&after, other)) = partition.places.range(base..).next() {
+            assert!(end <= after, "batch {number} at {base} of {log} overlaps {other} at {after}");
+        }
+        partition.places.insert(base, number);
+    }
+
+    /// Whole batches were read from `from` on; gives the offset behind them.
+    pub fn read(&mut self, log: LogId, from: i64, high_watermark: i64, bytes: &[u8]) -> i64 {
+        let mut next = None;
+        for view in batch::split(bytes) {
+            let view = view.expect("what is served is whole batches");
+            let header = view.header();
+            let base = header.base_offset.0;
+            let first = next.unwrap_or(base);
+            assert_eq!(base, first, "{log} has a gap");
+            assert!(next.is_some() || (base <= from && from < header.next_offset().0), "{log}");
+            self.check_batch(log, header, view.bytes());
+            next = Some(header.next_offset().0);
+            self.seen.batches_read += 1;
+        }
+        let next = next.unwrap_or(from);
+        assert!(next <= high_watermark.max(from), "{log}: {next} is not readable yet");
+        next
+    }
+
+    fn check_batch(&mut self, log: LogId, header: &BatchHeader, stored: &[u8]) {
+        let number = usize::try_from(header.base_timestamp).expect("a batch's number");
+        let sent = self.batches.get(number).expect("only batches that were sent are there");
+        assert_eq!(sent.log, log, "batch {number} is in another partition");
+        assert_eq!(sent.bytes[8..12], stored[8..12], "batch {number} of {log}: length");
+        assert!(sent.bytes[16..] == stored[16..], "batch {number} of {log}: other bytes");
+        self.place(number, header.base_offset.0);
+    }
+
+    /// Checks a whole log as a start has found it: `batches` from its start to its end, in order.
+    pub fn survived(&mut self, log: LogId, start: i64, end: i64, epoch: i32, ending: Ending) {
+        let partition = &self.partitions[&log];
+        let (promised, asked) = partition.start;
+        assert!((promised..=asked.max(promised)).contains(&start), "{log} starts at {start}");
+        let kept = if ending == Ending::Cut { Promise::Durable } else { Promise::Accepted };
+        let whole = partition.durable || ending != Ending::Cut;
+        assert!(end >= partition.hardened, "{log}: lost {end} of {}", partition.hardened);
+        assert!(!whole || end >= partition.seen, "{log}: readable {} of {}", end, partition.seen);
+        assert!(
+            !whole || end >= partition.acknowledged,
+            "{log}: lost {end} {}",
+            partition.acknowledged
+        );
+        self.check_order(log, start, end);
+        let partition = self.partitions.get_mut(&log).expect("it was just there");
+        let lost = partition.places.split_off(&end);
+        let raised = epoch > partition.epoch();
+        let cut = partition.seen > end || partition.acknowledged > end;
+        assert!(
+            !cut || raised,
+            "{log}: records that were seen are gone, the epoch is still {epoch}"
+        );
+        self.seen.epochs_raised += u64::from(raised);
+        self.seen.cut_readable += u64::from(cut);
+        partition.seen = end;
+        partition.hardened = end;
+        partition.acknowledged = end;
+        partition.start = (start, start);
+        if raised {
+            while partition.epochs.last().is_some_and(|(_, first)| *first >= end) {
+                partition.epochs.pop();
+            }
+            partition.epochs.push((epoch, end));
+        }
+        // What a start has found it has made durable.
+        for number in partition.places.values() {
+            self.batches[*number].promise = Promise::Durable;
+        }
+        for (_, number) in lost {
+            let batch = &mut self.batches[number];
+            assert!(batch.promise < kept, "batch {number} of {log} was promised and is gone");
+            batch.base = None;
+            self.seen.cut_batches += 1;
+        }
+    }
+
+    /// Everything between start and end is known by now, without a gap and in its senders' order.
+    fn check_order(&self, log: LogId, start: i64, end: i64) {
+        let partition = &self.partitions[&log];
+        let mut next = None;
+        let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut sequences: BTreeMap<(i64, i16), i32> = BTreeMap::new();
+        for (&base, &number) in partition.places.range(..end) {
+            let batch = &self.batches[number];
+            if base + i64::from(batch.records) <= start {
+                continue;
+            }
+            assert_eq!(base, next.unwrap_or(base), "{log} has a hole before {number}");
+            next = Some(base + i64::from(batch.records));
+            if let Some(before) = last.insert(batch.client, number) {
+                assert!(
+                    before < number,
+                    "{log}: {number} of client {} after {before}",
+                    batch.client
+                );
+            }
+            if let Some(own) = batch.sequenced {
+                let key = (own.producer.0, own.epoch);
+                // What is below the start may have been the producer's first.
+                let first = if start == 0 { 0 } else { own.first };
+                let expected = sequences.insert(key, own.first + batch.records).unwrap_or(first);
+                assert_eq!(own.first, expected, "{log}: batch {number} of {own:?}");
+            }
+        }
+        assert!(next.unwrap_or(start) == end || start == end, "{log} ends at {next:?}, not {end}");
+    }
+}
