@@ -428,7 +428,13 @@ fn an_executor_ends_with_operations_in_flight_and_gives_its_port_back() {
         address
     });
     run(move |runtime| async move {
-        runtime.net().listen(address, false).expect("the port is free again");
+        // The kernel closes what a ring held some milliseconds after the ring, more on a busy machine.
+        let mut tries_left = 1000;
+        while let Err(error) = runtime.net().listen(address, false) {
+            tries_left -= 1;
+            assert!(tries_left > 0, "the port is not given back: {error}");
+            runtime.sleep(Duration::from_millis(10)).await;
+        }
     });
 }
 
