@@ -2,9 +2,13 @@
 //!
 //! Works against any broker of the Kafka protocol. Each connection has one request in flight with
 //! one record for one partition; at a fixed rate, latency counts from the intended send time, so a
-//! slow answer is not hidden by the requests that it held up. The round trip of an ApiVersions
-//! request on the same connections is measured beside it: what a durable append adds to that is the
-//! commit, 110 to 200 µs on a disk without FUA, so one connection's p50 is round trip + commit.
+//! slow answer is not hidden by the requests that it held up; the service time counts from when it
+//! was sent. The round trip of an ApiVersions request on the same connections is measured beside
+//! it: what a durable append adds to that is the commit, 110 to 200 µs on a disk without FUA, so
+//! one connection's p50 is round trip + commit.
+//!
+//! A thread a connection, with blocking sockets: an asynchronous runtime's timer would add its
+//! millisecond to every intended send time.
 //!
 //! ```text
 //! cargo bench --bench load -- --bootstrap 127.0.0.1:9092 --connections 64 --partitions 64 \
@@ -15,6 +19,9 @@
     reason = "a load client runs on no shard and measures real time"
 )]
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -30,8 +37,6 @@ use klamm::protocol::reader::Reader;
 use klamm::protocol::types::Records;
 use klamm::protocol::writer::Writer;
 use klamm::record::{BatchBuilder, BatchOptions};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// The version of Produce that every broker of today has, with topics by name.
 const PRODUCE_VERSION: i16 = 9;
@@ -98,13 +103,14 @@ impl Workload {
 /// What one connection measured, in microseconds.
 struct Measured {
     latency: Histogram<u64>,
+    service: Histogram<u64>,
     round_trip: Histogram<u64>,
 }
 
 impl Measured {
     fn new() -> Result<Measured> {
         let histogram = || Histogram::new_with_bounds(1, 60_000_000, 3);
-        Ok(Measured { latency: histogram()?, round_trip: histogram()? })
+        Ok(Measured { latency: histogram()?, service: histogram()?, round_trip: histogram()? })
     }
 }
 
@@ -115,19 +121,27 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(address: &str) -> Result<Connection> {
-        let stream = TcpStream::connect(address).await.context("connecting")?;
+    fn open(address: &str) -> Result<Connection> {
+        let stream = TcpStream::connect(address).context("connecting")?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, response: Vec::new() })
     }
 
     /// Sends a frame and reads the response's frame.
-    async fn call(&mut self, request: &[u8]) -> Result<&[u8]> {
-        self.stream.write_all(request).await?;
-        let size = self.stream.read_i32().await?;
-        self.response.resize(usize::try_from(size)?, 0);
-        self.stream.read_exact(&mut self.response).await?;
-        Ok(&self.response)
+    fn call(&mut self, request: &[u8]) -> Result<&[u8]> {
+        self.stream.write_all(request)?;
+        self.response.clear();
+        loop {
+            let mut part = [0; 4096];
+            let read = self.stream.read(&mut part)?;
+            ensure!(read > 0, "the broker closed the connection");
+            self.response.extend_from_slice(&part[..read]);
+            if let Some((size, body)) = self.response.split_first_chunk()
+                && body.len() >= usize::try_from(i32::from_be_bytes(*size))?
+            {
+                return Ok(&self.response[4..]);
+            }
+        }
     }
 }
 
@@ -179,7 +193,7 @@ fn check_produced(response: &[u8]) -> Result<()> {
     Ok(())
 }
 
-async fn create_topic(workload: &Workload) -> Result<()> {
+fn create_topic(workload: &Workload) -> Result<()> {
     let create = CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: workload.topic.as_str().into(),
@@ -190,22 +204,22 @@ async fn create_topic(workload: &Workload) -> Result<()> {
         ..CreateTopicsRequest::default()
     };
     let create = request(ApiKey::CreateTopics, 5, |writer| create.encode(writer, 5))?;
-    let mut connection = Connection::open(&workload.bootstrap).await?;
-    let response = connection.call(&create).await?;
+    let mut connection = Connection::open(&workload.bootstrap)?;
+    let response = connection.call(&create)?;
     let (_, body) = frame::response(response, ApiKey::CreateTopics, 5)?;
     let created = CreateTopicsResponse::decode(&mut Reader::new(body), 5)?;
     let code = created.topics.first().map_or(-1, |topic| topic.error_code);
     ensure!(code == 0 || code == 36, "creating the topic failed: error {code}");
     if code == 0 {
         // The broker may still be electing leaders.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        thread::sleep(Duration::from_millis(500));
     }
     Ok(())
 }
 
 /// Runs one connection; what comes before `from` is not counted.
-async fn run(workload: Workload, index: usize, from: Instant, until: Instant) -> Result<Measured> {
-    let mut connection = Connection::open(&workload.bootstrap).await?;
+fn run(workload: Workload, index: usize, from: Instant, until: Instant) -> Result<Measured> {
+    let mut connection = Connection::open(&workload.bootstrap)?;
     let partition = (index as i32) % workload.partitions;
     let produce = produce_request(&workload, partition)?;
     let probe = ApiVersionsRequest::default();
@@ -222,23 +236,24 @@ async fn run(workload: Workload, index: usize, from: Instant, until: Instant) ->
         match interval {
             Some(interval) => {
                 intended += interval;
-                tokio::time::sleep_until(intended.into()).await;
+                thread::sleep(intended.saturating_duration_since(Instant::now()));
             }
             None => intended = Instant::now(),
         }
-        let began = if interval.is_some() { intended } else { Instant::now() };
-        if began >= until {
+        if intended >= until {
             return Ok(measured);
         }
-        check_produced(connection.call(&produce).await?)?;
+        let sent = Instant::now();
+        check_produced(connection.call(&produce)?)?;
         let ended = Instant::now();
-        if began >= from {
-            measured.latency.saturating_record((ended - began).as_micros() as u64);
+        if intended >= from {
+            measured.latency.saturating_record((ended - intended).as_micros() as u64);
+            measured.service.saturating_record((ended - sent).as_micros() as u64);
         }
         count += 1;
         if count.is_multiple_of(ROUND_TRIP_EVERY) && interval.is_some() {
             let began = Instant::now();
-            connection.call(&probe).await?;
+            connection.call(&probe)?;
             measured.round_trip.saturating_record(began.elapsed().as_micros() as u64);
         }
     }
@@ -247,42 +262,47 @@ async fn run(workload: Workload, index: usize, from: Instant, until: Instant) ->
 fn print(workload: &Workload, all: &Measured) {
     let records = all.latency.len();
     let rate = records as f64 / workload.seconds as f64;
-    let quantile = |histogram: &Histogram<u64>, q| histogram.value_at_quantile(q);
     println!("{records} records in {} s: {rate:.0} records/s", workload.seconds);
-    println!(
-        "produce    µs: p50 {} p90 {} p99 {} p99.9 {} max {}",
-        quantile(&all.latency, 0.5),
-        quantile(&all.latency, 0.9),
-        quantile(&all.latency, 0.99),
-        quantile(&all.latency, 0.999),
-        all.latency.max()
-    );
-    if !all.round_trip.is_empty() {
-        println!(
-            "round trip µs: p50 {} p99 {}",
-            quantile(&all.round_trip, 0.5),
-            quantile(&all.round_trip, 0.99)
-        );
+    print_quantiles("produce", &all.latency);
+    if workload.rate.is_some() {
+        print_quantiles("service", &all.service);
+        print_quantiles("round trip", &all.round_trip);
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+fn print_quantiles(name: &str, histogram: &Histogram<u64>) {
+    let at = |quantile| histogram.value_at_quantile(quantile);
+    println!(
+        "{name:<10} µs: p50 {} p90 {} p99 {} p99.9 {} max {}",
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(0.999),
+        histogram.max()
+    );
+}
+
+fn main() -> Result<()> {
     let workload = Workload::from_arguments()?;
     if workload.smoke {
-        check_smoke(&workload)?;
-        return Ok(());
+        return check_smoke(&workload);
     }
-    create_topic(&workload).await?;
+    // A sleep may otherwise end 50 µs late; this thread is the process and the others inherit it.
+    std::fs::write("/proc/self/timerslack_ns", "1").context("setting the timer slack")?;
+    create_topic(&workload)?;
     let from = Instant::now() + Duration::from_secs(workload.warm_up);
     let until = from + Duration::from_secs(workload.seconds);
-    let tasks: Vec<_> = (0..workload.connections)
-        .map(|index| tokio::spawn(run(workload.clone(), index, from, until)))
+    let threads: Vec<_> = (0..workload.connections)
+        .map(|index| {
+            let workload = workload.clone();
+            thread::spawn(move || run(workload, index, from, until))
+        })
         .collect();
     let mut all = Measured::new()?;
-    for task in tasks {
-        let one = task.await??;
+    for one in threads {
+        let one = one.join().expect("a connection's thread does not panic")?;
         all.latency.add(one.latency)?;
+        all.service.add(one.service)?;
         all.round_trip.add(one.round_trip)?;
     }
     print(&workload, &all);

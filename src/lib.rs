@@ -9,7 +9,7 @@
 //! | words | [`model`] |
 //! | machine | [`runtime`], [`metrics`] |
 //! | pure meaning | [`record`], [`protocol`], [`metadata`] |
-//! | durable meaning | [`storage`], then [`replication`] |
+//! | durable meaning | [`storage`], then [`replication`], then [`coordinator`] |
 //! | two worlds that never import each other | [`shard`], [`controller`] |
 //! | requests | [`api`] |
 //! | doors | [`server`], [`admin`] |
@@ -49,6 +49,9 @@ pub mod storage;
 
 /// The in-sync-replica protocol: what a partition's leader promises.
 pub mod replication;
+
+/// Consumer groups: membership, assignments and committed offsets, as pure state machines.
+pub mod coordinator;
 
 /// What runs on a data core: routing, the mailbox and the partitions that the shard leads.
 pub mod shard;
