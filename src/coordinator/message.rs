@@ -35,6 +35,38 @@ pub enum Request {
     List(ListFilter),
 }
 
+impl Request {
+    /// The answer to a request that is refused as a whole.
+    pub fn refused(&self, code: ErrorCode) -> Answer {
+        match self {
+            Request::Join(join) => Answer::Join(Joined {
+                code,
+                generation: -1,
+                protocol_type: None,
+                protocol: None,
+                leader: String::new(),
+                member_id: join.member_id.clone(),
+                members: Vec::new(),
+                skip_assignment: false,
+            }),
+            Request::Sync(_) => Answer::Sync(Synced {
+                code,
+                protocol_type: None,
+                protocol: None,
+                assignment: Vec::new(),
+            }),
+            Request::Heartbeat(_) => Answer::Heartbeat(code),
+            Request::Leave(_) => Answer::Leave(Left { code, members: Vec::new() }),
+            Request::Commit(commit) => Answer::Commit(vec![code; commit.offsets.len()]),
+            Request::FetchOffsets(_) => Answer::FetchOffsets(Err(code)),
+            Request::DeleteOffsets(_) => Answer::DeleteOffsets(Err(code)),
+            Request::Describe(_) => Answer::Describe(Err(code)),
+            Request::Delete(_) => Answer::Delete(code),
+            Request::List(_) => Answer::List(Err(code)),
+        }
+    }
+}
+
 /// The answer to the request of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {

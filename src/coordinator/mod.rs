@@ -6,3 +6,4 @@
 //! shard that leads it writes for them and keeps their time (`shard/groups`).
 
 pub mod message;
+pub mod partition;
