@@ -5,6 +5,7 @@
 //! any decision about a request.
 
 mod addresses;
+mod assembly;
 mod control;
 mod machine;
 mod settings;
@@ -12,6 +13,8 @@ mod settings;
 mod shard_sim;
 mod shard_thread;
 mod start;
+mod start_error;
 
 pub use machine::machine;
-pub use start::{StartError, StartOptions, run};
+pub use start::{StartOptions, run};
+pub use start_error::StartError;

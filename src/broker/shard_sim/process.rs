@@ -6,14 +6,14 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use crate::broker::assembly::{known_logs, relaxed_logs};
 use crate::broker::control::Broadcast;
 use crate::broker::shard_thread::{self, ShardStart};
-use crate::broker::start::{known_logs, relaxed_logs};
 use crate::metadata::commands::{Command, CommandError, Reply, decide, testing};
 use crate::metadata::{Image, replay, snapshot};
 use crate::model::units::BLOCK;
 use crate::model::{BrokerId, ShardId};
-use crate::runtime::mesh::{Mesh, mesh};
+use crate::runtime::mesh::{Mesh, MeshPort, mesh};
 use crate::runtime::sim::{Host, Planted, is_planted};
 use crate::runtime::sync::Event;
 use crate::runtime::{Lane, Runtime};
@@ -138,66 +138,19 @@ impl Process {
         planted: Option<PlantedBug>,
     ) -> Result<Process, String> {
         let runtime = host.runtime();
-        let dir = Path::new(DATA);
-        let disk = runtime.disk();
-        disk.create_dir_all(dir).await.map_err(|error| error.to_string())?;
-        disk.sync_dir(Path::new("/")).await.map_err(|error| error.to_string())?;
-        let options = RecoverOptions {
-            dir: dir.to_owned(),
-            directory: DIRECTORY,
-            slot_count: shard_count,
-            known: known_logs(&image.borrow()),
-        };
-        let mut recovered = recover(&runtime, options).await.map_err(|error| error.to_string())?;
+        let mut recovered = recover_logs(&runtime, &image, shard_count).await?;
         if !recovered.clean && !is_planted(Planted::KeepEpoch) {
             raise_epochs(&image);
         }
         let mut ports = mesh::<Message>(usize::from(shard_count) + 1);
         let port = ports.pop().expect("a port for each node");
         let mesh = Rc::new(port.attach(&runtime));
-        let metadata = snapshot(&image.borrow());
-        let quota = ConnectionQuota::new(QuotaLimits {
-            connections_max: 1,
-            connections_per_ip_max: 1,
-            overrides: FxHashMap::default(),
-        });
         let epoch = recovered.epoch;
-        let mut starts: Vec<ShardStart> = ports
-            .into_iter()
-            .enumerate()
-            .map(|(shard, port)| ShardStart {
-                place: Place { id: ShardId(shard as u16), shard_count },
-                settings: settings(),
-                store: store_options(epoch, shard as u16, planted),
-                logs: Vec::new(),
-                metadata: metadata.clone(),
-                addresses: Vec::new(),
-                quota: quota.clone(),
-                port,
-            })
-            .collect();
+        let mut starts = starts(&image, ports, epoch, planted);
         for log in std::mem::take(&mut recovered.logs) {
             starts[usize::from(owner(log.id, None, shard_count).0)].logs.push(log);
         }
-        let serving = Rc::new(RefCell::new(vec![None; usize::from(shard_count)]));
-        for start in starts {
-            let (core, serving) = (host.runtime(), serving.clone());
-            core.clone().spawn(Lane::Hot, async move {
-                let place = usize::from(start.place.id.0);
-                if let Some(opened) = shard_thread::open(&core, start).await {
-                    serving.borrow_mut()[place] = Some(opened.shard.clone());
-                    opened.run().await;
-                }
-            });
-        }
-        for _ in 0..shard_count {
-            match mesh.recv().await {
-                (_, Message::Started(Ok(()))) => {}
-                (_, Message::Started(Err(reason)) | Message::Failed(reason)) => return Err(reason),
-                _ => panic!("a shard says something before it has started"),
-            }
-        }
-        let shards: Vec<Rc<Shard>> = serving.borrow().iter().flatten().cloned().collect();
+        let shards = open_shards(host, starts, &mesh).await?;
         let nodes = usize::from(shard_count);
         let control = Rc::new(Control {
             runtime: runtime.clone(),
@@ -215,7 +168,7 @@ impl Process {
         let (cleaner, orphans, told) =
             (runtime.clone(), recovered.orphans.clone(), orphans_removed.clone());
         runtime.spawn(Lane::Background, async move {
-            remove_orphans(&cleaner, dir, &orphans).await;
+            remove_orphans(&cleaner, Path::new(DATA), &orphans).await;
             told.set(true);
         });
         Ok(Process { runtime, control, shards, recovered, orphans_removed, epoch })
@@ -246,6 +199,80 @@ impl Process {
         let entries = self.runtime.disk().list_dir(&topics_dir(Path::new(DATA))).await?;
         Ok(entries.into_iter().map(|entry| entry.name).collect())
     }
+}
+
+async fn recover_logs(
+    runtime: &Runtime,
+    image: &SharedImage,
+    shard_count: u16,
+) -> Result<Recovered, String> {
+    let dir = Path::new(DATA);
+    runtime.disk().create_dir_all(dir).await.map_err(|error| error.to_string())?;
+    runtime.disk().sync_dir(Path::new("/")).await.map_err(|error| error.to_string())?;
+    let options = RecoverOptions {
+        dir: dir.to_owned(),
+        directory: DIRECTORY,
+        slot_count: shard_count,
+        known: known_logs(&image.borrow()),
+    };
+    recover(runtime, options).await.map_err(|error| error.to_string())
+}
+
+/// What each shard is given, without its logs.
+fn starts(
+    image: &SharedImage,
+    ports: Vec<MeshPort<Message>>,
+    epoch: u64,
+    planted: Option<PlantedBug>,
+) -> Vec<ShardStart> {
+    let metadata = snapshot(&image.borrow());
+    let quota = ConnectionQuota::new(QuotaLimits {
+        connections_max: 1,
+        connections_per_ip_max: 1,
+        overrides: FxHashMap::default(),
+    });
+    let shard_count = ports.len() as u16;
+    let ports = ports.into_iter().enumerate();
+    ports
+        .map(|(shard, port)| ShardStart {
+            place: Place { id: ShardId(shard as u16), shard_count },
+            settings: settings(),
+            store: store_options(epoch, shard as u16, planted),
+            logs: Vec::new(),
+            metadata: metadata.clone(),
+            addresses: Vec::new(),
+            quota: quota.clone(),
+            port,
+        })
+        .collect()
+}
+
+/// Starts each shard on a core of its own and waits until all serve.
+async fn open_shards(
+    host: &Host,
+    starts: Vec<ShardStart>,
+    mesh: &Mesh<Message>,
+) -> Result<Vec<Rc<Shard>>, String> {
+    let count = starts.len();
+    let serving = Rc::new(RefCell::new(vec![None; count]));
+    for start in starts {
+        let (core, serving) = (host.runtime(), serving.clone());
+        core.clone().spawn(Lane::Hot, async move {
+            let place = usize::from(start.place.id.0);
+            if let Some(opened) = shard_thread::open(&core, start).await {
+                serving.borrow_mut()[place] = Some(opened.shard.clone());
+                opened.run().await;
+            }
+        });
+    }
+    for _ in 0..count {
+        match mesh.recv().await {
+            (_, Message::Started(Ok(()))) => {}
+            (_, Message::Started(Err(reason)) | Message::Failed(reason)) => return Err(reason),
+            _ => panic!("a shard says something before it has started"),
+        }
+    }
+    Ok(serving.borrow().iter().flatten().cloned().collect())
 }
 
 /// What a broker's start asks of its controller after a crash.
