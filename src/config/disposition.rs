@@ -168,7 +168,7 @@ const RULES: &[(&[&str], Disposition)] = &[
     ),
     (
         &["producer.id.expiration.check.interval.ms"],
-        Noted("the storage engine forgets idle producers as it goes"),
+        Noted("idle producers are looked for every ten minutes"),
     ),
     (
         &["request.timeout.ms", "controller.socket.timeout.ms", "server.max.startup.time.ms"],

@@ -7,6 +7,8 @@
 mod model_tests;
 mod plan;
 #[cfg(test)]
+mod producer_tests;
+#[cfg(test)]
 mod real_tests;
 mod write_behind;
 
@@ -35,6 +37,11 @@ use write_behind::Pass;
 
 /// The owner epoch of a log that has never moved.
 const FIRST_OWNER: OwnerEpoch = OwnerEpoch(1);
+/// How often idle producers are forgotten: Kafka's default of
+/// `producer.id.expiration.check.interval.ms`.
+const PRODUCERS_EXPIRED_EVERY: Duration = Duration::from_secs(600);
+/// Logs that are looked at before other tasks get their turn.
+const LOGS_PER_TURN: usize = 64;
 /// The least memory for chunks with which a store opens: what is not checkpointed is in chunks.
 const ARENA_BYTES_MIN: usize = MIB;
 
@@ -165,6 +172,7 @@ impl Store {
         core.spawn(Lane::Hot, StoreCore::settle_as_the_journal_moves);
         core.spawn(Lane::Background, StoreCore::write_behind_when_due);
         core.spawn(Lane::Background, StoreCore::flush_when_due);
+        core.spawn(Lane::Background, StoreCore::expire_idle_producers);
         let idle_after = options.idle_after;
         core.spawn(Lane::Background, move |core| core.retire_the_idle(idle_after));
         Ok(Store(core))
@@ -371,6 +379,32 @@ impl StoreCore {
                 .awake
                 .borrow_mut()
                 .retain(|log| log.upgrade().is_some_and(|log| log.stays_awake()));
+        }
+    }
+
+    /// Forgets producers that have been idle for too long, also in logs that nobody writes to.
+    async fn expire_idle_producers(self: Rc<Self>) {
+        let engine = &self.engine;
+        loop {
+            let (remembered, closed) = (engine.remembered.listen(), self.closed.listen());
+            if self.closing.get() || engine.failure().is_some() {
+                return;
+            }
+            if engine.remembering.borrow().is_empty() {
+                select2(remembered, closed).await;
+                continue;
+            }
+            timeout(&engine.runtime, PRODUCERS_EXPIRED_EVERY, closed).await;
+            // A log that begins to remember meanwhile joins the new list.
+            let logs = engine.remembering.take();
+            for (looked_at, weak) in logs.into_iter().enumerate() {
+                if looked_at % LOGS_PER_TURN == LOGS_PER_TURN - 1 {
+                    engine.runtime.yield_now().await;
+                }
+                if weak.upgrade().is_some_and(|log| log.expire_producers()) {
+                    engine.remembering.borrow_mut().push(weak);
+                }
+            }
         }
     }
 }

@@ -67,6 +67,10 @@ pub struct Engine {
     pub awake: RefCell<Vec<Weak<LogShared>>>,
     /// Fires when a log joins them.
     pub awoken: Event,
+    /// Logs that remember producers, each once.
+    pub remembering: RefCell<Vec<Weak<LogShared>>>,
+    /// Fires when a log joins them.
+    pub remembered: Event,
     /// Indexes that have entries, oldest first.
     indexes: RefCell<VecDeque<(Weak<LogShared>, Offset)>>,
     /// Entries of all indexes.
@@ -96,6 +100,8 @@ impl Engine {
             flush_armed: Event::new(),
             awake: RefCell::default(),
             awoken: Event::new(),
+            remembering: RefCell::default(),
+            remembered: Event::new(),
             indexes: RefCell::default(),
             index_entries: Cell::new(0),
             failed: RefCell::default(),
@@ -121,6 +127,7 @@ impl Engine {
         self.relieved.notify_all();
         self.wanted.notify_all();
         self.awoken.notify_all();
+        self.remembered.notify_all();
         self.flush_armed.notify_all();
     }
 
@@ -167,6 +174,12 @@ impl Engine {
     pub fn awaken(&self, log: &Rc<LogShared>) {
         self.awake.borrow_mut().push(Rc::downgrade(log));
         self.awoken.notify_all();
+    }
+
+    /// Notes that a log remembers producers, of which it knew none before.
+    pub fn remembers(&self, log: &Rc<LogShared>) {
+        self.remembering.borrow_mut().push(Rc::downgrade(log));
+        self.remembered.notify_all();
     }
 
     /// Notes that a segment has chunks that are only a cache.

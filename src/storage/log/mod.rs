@@ -26,6 +26,8 @@ pub mod entries;
 pub mod epochs;
 /// Why a log refuses.
 pub mod failure;
+/// Idempotent producers at a log: judged, remembered, forgotten.
+pub mod idempotence;
 /// The sparse index of a segment.
 pub mod index;
 /// The segment files that are open.

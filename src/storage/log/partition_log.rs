@@ -14,8 +14,9 @@ use super::engine::Engine;
 use super::entries::{Place, encode_epoch, encode_roll};
 use super::epochs::EpochHistory;
 use super::failure::{BatchRefused, LogAppendError, StorageFailed};
+use super::idempotence::{producer_clock_ms, producer_of};
 use super::index::SparseIndex;
-use super::producers::{ProducerBatch, ProducerTable, Verdict};
+use super::producers::ProducerTable;
 use super::segment::{RollReason, RollTerms, Segment};
 use super::state::{LogState, SegmentState, StateHead, encode_segments};
 use super::window::{Eviction, Window};
@@ -150,7 +151,8 @@ impl LogShared {
             cursors: [None; 2],
             has_directory,
         };
-        Rc::new(LogShared {
+        let remembers = core.producers.is_some();
+        let log = Rc::new(LogShared {
             id: state.id,
             topic: state.topic.into(),
             engine,
@@ -159,7 +161,11 @@ impl LogShared {
             loading: Cell::new(false),
             loaded: Event::new(),
             awake: Cell::new(false),
-        })
+        });
+        if remembers {
+            log.engine.remembers(&log);
+        }
+        log
     }
 
     pub fn core(&self) -> Ref<'_, LogCore> {
@@ -453,13 +459,7 @@ impl Log {
         }
         self.0.put(&mut core, batch, &header, mode);
         if let Some(producer) = producer {
-            let table = core.producers.get_or_insert_default();
-            table.note(
-                &producer,
-                base_offset,
-                header.max_timestamp,
-                producer_clock_ms(&self.0.engine),
-            );
+            self.0.note_producer(&mut core, &producer, base_offset, header.max_timestamp);
         }
         let records = i64::from(header.last_offset_delta) + 1;
         let is_durable = self.0.promise(&mut core, records as u64);
@@ -504,50 +504,14 @@ fn checked_header(batch: &[u8]) -> Result<BatchHeader, BatchRefused> {
     Ok(header)
 }
 
-/// The clock by which producers expire: a jump of the wall clock must not forget them, or a retry
-/// would be appended twice.
-fn producer_clock_ms(engine: &Engine) -> i64 {
-    i64::try_from(engine.runtime.now().0 / 1_000_000).unwrap_or(i64::MAX)
-}
-
-/// What a batch says of its producer.
-pub(super) fn producer_of(header: &BatchHeader) -> ProducerBatch {
-    ProducerBatch {
-        id: header.producer_id,
-        epoch: header.producer_epoch,
-        first_sequence: header.base_sequence,
-        last_offset_delta: header.last_offset_delta,
-    }
-}
-
 impl LogShared {
     /// Writes an entry of this log to the journal.
     pub fn log_change(&self, core: &mut LogCore, kind: EntryKind, header: &[u8], body: &[u8]) {
         core.covered = self.engine.journal.append(kind, self.id, core.owner_epoch, header, body);
     }
 
-    fn ticket(&self, core: &LogCore, is_durable: bool) -> Ticket {
+    pub(super) fn ticket(&self, core: &LogCore, is_durable: bool) -> Ticket {
         Ticket { engine: self.engine.clone(), sequence: core.covered, is_durable }
-    }
-
-    /// What an idempotent producer gets without an append.
-    fn judge(
-        &self,
-        core: &LogCore,
-        producer: Option<&ProducerBatch>,
-    ) -> Result<Option<Appended>, LogAppendError> {
-        let (Some(producer), Some(table)) = (producer, &core.producers) else { return Ok(None) };
-        let now_ms = producer_clock_ms(&self.engine);
-        match table.judge(producer, now_ms, core.config.producer_expiration_ms)? {
-            Verdict::Append => Ok(None),
-            Verdict::Duplicate(was) => Ok(Some(Appended {
-                base_offset: was.base_offset,
-                last_offset: was.last_offset(),
-                timestamp: was.timestamp,
-                duplicate: true,
-                ticket: self.ticket(core, core.config.is_durable()),
-            })),
-        }
     }
 
     /// Takes memory for `bytes` more in the active segment, evicting caches where it has to.

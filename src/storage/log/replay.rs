@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::decode::DecodeError;
 use super::directories;
 use super::entries::{Change, Place};
-use super::partition_log::producer_of;
+use super::idempotence::producer_of;
 use super::state::{LogState, SegmentState};
 use crate::model::units::{BLOCK, MIB, block_ceil};
 use crate::model::{LogId, Offset, OwnerEpoch};

@@ -64,7 +64,7 @@ pub async fn recover(runtime: &Runtime) -> (u64, Vec<LogState>, bool) {
 }
 
 /// Recovers and opens the store in the next epoch.
-async fn start(runtime: &Runtime) -> (Store, bool) {
+pub async fn start(runtime: &Runtime) -> (Store, bool) {
     let dir = Path::new(DATA);
     let (epoch, mut states, clean) = recover(runtime).await;
     for state in &mut states {

@@ -10,8 +10,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::StoreCore;
 use super::plan::{LogPlan, Tails};
+use super::{LOGS_PER_TURN, StoreCore};
 use crate::model::units::block_floor;
 use crate::runtime::disk::File;
 use crate::runtime::sync::join_all;
@@ -27,8 +27,6 @@ use crate::storage::log::{Log, StorageFailed};
 const WRITES_IN_FLIGHT_MAX: usize = 4;
 /// From here on one `syncfs` is cheaper than a sync for each file.
 const FILES_SYNCED_ALONE_MAX: usize = 16;
-/// Logs that are looked at before other tasks get their turn.
-const LOGS_PER_TURN: usize = 64;
 
 /// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
