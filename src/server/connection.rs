@@ -8,6 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tracing::{debug, warn};
 
@@ -16,12 +17,15 @@ use crate::api::session::Session;
 use crate::model::ShardId;
 use crate::runtime::Lane;
 use crate::runtime::net::Stream;
-use crate::runtime::sync::{Event, select2};
+use crate::runtime::sync::{Event, select2, timeout};
 use crate::server::decoder::{Decoder, Frame, Step};
 use crate::server::dispatch;
 use crate::server::locality::Locality;
 use crate::server::pipeline::Pipeline;
 use crate::shard::{MovedConnection, Shard};
+
+/// How long the responses to the requests before a refused one may take to leave.
+const LAST_RESPONSES_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// A connection between two requests.
 pub struct Connection {
@@ -89,6 +93,8 @@ impl Connection {
                 if shard.log_budget().allow() {
                     warn!(peer = %self.peer, reason, "closed a connection");
                 }
+                pipeline.close();
+                timeout(shard.runtime(), LAST_RESPONSES_WAIT_MAX, pipeline.finished()).await;
             }
             Some(End::Moves(target)) => return self.move_to(shard, target, &pipeline).await,
             Some(End::Closed) | None => debug!(peer = %self.peer, "connection ended"),

@@ -123,6 +123,32 @@ fn what_is_no_request_ends_its_connection_only() {
 }
 
 #[test]
+fn requests_before_garbage_get_their_responses() {
+    const GOOD: i32 = 12;
+    let broker = Broker::start(&[]);
+    let mut wire = Wire::connect(&broker);
+    wire.create_topic("before", 1, &[]);
+    let records = batch(&["kept"]);
+    let request = produce_request("before", 0, &records);
+    let mut produced = 0;
+    for (what, garbage) in malformed() {
+        let good = (1..=GOOD).flat_map(|number| request_frame(&request, 9, number));
+        let bytes: Vec<u8> = good.chain(garbage).collect();
+        let mut pipelined = Wire::connect(&broker);
+        pipelined.send_bytes(&bytes);
+        for number in 1..=GOOD {
+            let answer = pipelined.receive_frame().unwrap_or_else(|| panic!("{what}: {number}"));
+            let (correlation_id, _) =
+                frame::response(answer, ProduceRequest::KEY, 9).expect("a header");
+            assert_eq!(correlation_id, number, "{what}");
+        }
+        pipelined.assert_closed(what);
+        produced += i64::from(GOOD);
+        assert_eq!(wire.end_offset("before", 0), produced, "{what}");
+    }
+}
+
+#[test]
 fn an_announced_length_allocates_nothing() {
     let broker = Broker::start(&[]);
     let healthy = Healthy::start(&broker);
