@@ -111,7 +111,10 @@ impl Connection {
     ) -> End {
         loop {
             match self.decoder.step() {
-                Err(error) => return End::Refused(error.to_string()),
+                Err(error) => {
+                    let hint = "socket.request.max.bytes; is the peer a Kafka client?";
+                    return End::Refused(format!("{error} ({hint})"));
+                }
                 Ok(Step::Frame(frame)) => {
                     if let Some(end) = self.request(shard, sessions, pipeline, frame).await {
                         return end;

@@ -8,32 +8,14 @@ use std::ops::{Deref, Range};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use thiserror::Error;
 
 use crate::model::units::KIB;
+use crate::protocol::errors::DecodeError;
+use crate::protocol::frame::{self, SIZE_BYTES};
 use crate::runtime::net::RecvBytes;
 
 /// The first reservation for a long body, in bytes: what a socket buffer holds at once.
 const COLLECT_BYTES_FIRST: usize = 64 * KIB;
-
-/// The peer announced a frame that no request may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum FrameError {
-    /// Longer than `socket.request.max.bytes`.
-    #[error("a request of {size} bytes was announced, socket.request.max.bytes is {max}")]
-    TooLarge {
-        /// The announced length in bytes.
-        size: i32,
-        /// The configured bound in bytes.
-        max: usize,
-    },
-    /// A negative length.
-    #[error("a request of {size} bytes was announced: the peer does not speak the Kafka protocol")]
-    Negative {
-        /// The announced length in bytes.
-        size: i32,
-    },
-}
 
 /// The bytes of one request, without its length.
 #[derive(Clone, Debug)]
@@ -102,19 +84,18 @@ impl Decoder {
     }
 
     /// The next frame, or what is missing for it.
-    pub fn step(&mut self) -> Result<Step, FrameError> {
+    pub fn step(&mut self) -> Result<Step, DecodeError> {
         if self.partial.is_empty()
             && let Some((input, start)) = self.input.take()
         {
-            let left = input.len() - start;
-            if left >= 4 {
-                let size = self.size_of(&input[start..])?;
-                if left - 4 >= size {
-                    let end = start + 4 + size;
+            if let Some(size) = frame::size(&input[start..], self.size_max)? {
+                let body = start + SIZE_BYTES;
+                let end = body + size;
+                if end <= input.len() {
                     if end < input.len() {
                         self.input = Some((input.clone(), end));
                     }
-                    return Ok(Step::Frame(Frame::Shared(input, start + 4..end)));
+                    return Ok(Step::Frame(Frame::Shared(input, body..end)));
                 }
             }
             self.partial.extend_from_slice(&input[start..]);
@@ -123,19 +104,17 @@ impl Decoder {
     }
 
     /// Continues an unfinished frame with what has been received.
-    fn collect(&mut self) -> Result<Step, FrameError> {
-        if self.partial.len() < 4 {
-            self.take_input(4);
-            if self.partial.len() < 4 {
-                return Ok(Step::Receive);
-            }
-        }
-        let whole = 4 + self.size_of(&self.partial)?;
+    fn collect(&mut self) -> Result<Step, DecodeError> {
+        self.take_input(SIZE_BYTES);
+        let Some(size) = frame::size(&self.partial, self.size_max)? else {
+            return Ok(Step::Receive);
+        };
+        let whole = SIZE_BYTES + size;
         self.take_input(whole);
         let from = self.partial.len();
         if from == whole {
             let body = Bytes::from(std::mem::take(&mut self.partial));
-            return Ok(Step::Frame(Frame::Owned(body.slice(4..))));
+            return Ok(Step::Frame(Frame::Owned(body.slice(SIZE_BYTES..))));
         }
         if whole < COLLECT_BYTES_FIRST {
             return Ok(Step::Receive);
@@ -155,18 +134,6 @@ impl Decoder {
             self.input = Some((input, end));
         }
     }
-
-    /// The announced length at the front of `bytes`, which has four at least.
-    fn size_of(&self, bytes: &[u8]) -> Result<usize, FrameError> {
-        let size = i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let Ok(checked) = usize::try_from(size) else {
-            return Err(FrameError::Negative { size });
-        };
-        if checked > self.size_max {
-            return Err(FrameError::TooLarge { size, max: self.size_max });
-        }
-        Ok(checked)
-    }
 }
 
 #[cfg(test)]
@@ -180,7 +147,7 @@ mod tests {
     }
 
     /// Feeds `stream` in pieces of `piece` bytes and returns the frames that came out.
-    fn check(stream: &[u8], piece: usize, size_max: usize) -> Result<Vec<Vec<u8>>, FrameError> {
+    fn check(stream: &[u8], piece: usize, size_max: usize) -> Result<Vec<Vec<u8>>, DecodeError> {
         let mut decoder = Decoder::new(size_max);
         let mut at = 0;
         let mut frames = Vec::new();
@@ -222,8 +189,11 @@ mod tests {
     #[test]
     fn a_length_out_of_bounds_is_refused_before_its_bytes_arrive() {
         let too_large = 1025i32.to_be_bytes();
-        assert_eq!(check(&too_large, 4, 1024), Err(FrameError::TooLarge { size: 1025, max: 1024 }));
-        assert_eq!(check(&[0xff; 4], 1, 1024), Err(FrameError::Negative { size: -1 }));
+        assert_eq!(
+            check(&too_large, 4, 1024),
+            Err(DecodeError::FrameSize { size: 1025, max: 1024 })
+        );
+        assert_eq!(check(&[0xff; 4], 1, 1024), Err(DecodeError::FrameSize { size: -1, max: 1024 }));
     }
 
     #[test]
@@ -231,6 +201,6 @@ mod tests {
         let mut decoder = Decoder::new(100 << 20);
         decoder.received(RecvBytes::from((90i32 << 20).to_be_bytes().to_vec()));
         let Ok(Step::Fill { body, from }) = decoder.step() else { panic!("a body must follow") };
-        assert_eq!((body.len(), from), (COLLECT_BYTES_FIRST, 4));
+        assert_eq!((body.len(), from), (COLLECT_BYTES_FIRST, SIZE_BYTES));
     }
 }

@@ -20,9 +20,19 @@ use crate::shard::Shard;
 /// A request that cannot be answered: its connection is closed.
 #[derive(Debug, Error)]
 pub enum BadRequest {
-    /// The bytes are not a request.
-    #[error("the request does not parse: {0}")]
-    Malformed(#[from] DecodeError),
+    /// The bytes do not begin as a request does.
+    #[error("the request's header does not parse: {0}")]
+    Header(#[from] DecodeError),
+    /// The bytes behind the header are not what it says.
+    #[error("the request does not parse as {api} version {version}: {error}")]
+    Body {
+        /// Kafka's name of the API.
+        api: &'static str,
+        /// The version that the header names.
+        version: i16,
+        /// What is wrong.
+        error: DecodeError,
+    },
     /// The API is known, and not served by this broker.
     #[error(
         "{api} version {version} is not supported by this broker: clients see in ApiVersions what is"
@@ -40,7 +50,10 @@ pub enum BadRequest {
 macro_rules! decode {
     ($body:expr, $version:expr, $module:ident::$request:ident) => {{
         let mut reader = Reader::new($body);
-        crate::protocol::$module::$request::decode(&mut reader, $version)?
+        crate::protocol::$module::$request::decode(&mut reader, $version).map_err(|error| {
+            let api = crate::protocol::$module::$request::KEY.name();
+            BadRequest::Body { api, version: $version, error }
+        })?
     }};
 }
 

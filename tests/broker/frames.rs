@@ -149,6 +149,24 @@ fn requests_before_garbage_get_their_responses() {
 }
 
 #[test]
+fn a_request_that_does_not_parse_is_named_in_the_log() {
+    /// Tries enough for a line to come through on a busy machine; each is a round trip.
+    const TRIES: usize = 20_000;
+    let broker = Broker::start(&[]);
+    let mut wire = Wire::connect(&broker);
+    wire.create_topic("asked", 1, &[]);
+    let metadata = request_frame(&MetadataRequest::default(), 12, 1);
+    let mut cut = Wire::connect(&broker);
+    cut.send_bytes(&framed(&metadata[4..metadata.len() - 1]));
+    cut.assert_closed("a request cut in its body");
+    let said = (0..TRIES).any(|_| {
+        wire.end_offset("asked", 0);
+        broker.log().contains("the request does not parse as Metadata version 12")
+    });
+    assert!(said, "{}", broker.log());
+}
+
+#[test]
 fn an_announced_length_allocates_nothing() {
     let broker = Broker::start(&[]);
     let healthy = Healthy::start(&broker);
