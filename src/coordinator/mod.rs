@@ -5,5 +5,6 @@
 //! there first. They never do I/O, never see another core, and move with their partition; the
 //! shard that leads it writes for them and keeps their time (`shard/groups`).
 
+pub mod group;
 pub mod message;
 pub mod partition;
