@@ -8,3 +8,4 @@
 pub mod group;
 pub mod message;
 pub mod partition;
+pub mod records;
