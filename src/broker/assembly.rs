@@ -27,7 +27,9 @@ use crate::storage::directory::{self, DataDirectory};
 use crate::storage::journal::{JournalIdentity, JournalOptions};
 use crate::storage::log::LogState;
 use crate::storage::superblock::Superblock;
-use crate::storage::{RecoverOptions, Recovered, StoreOptions, recover, remove_orphans};
+use crate::storage::{
+    RecoverOptions, Recovered, StoreOptions, has_served, recover, remove_orphans,
+};
 
 /// A broker that serves, seen from its control thread.
 pub struct Assembly {
@@ -157,10 +159,13 @@ async fn start_controller(
     told: &[AdvertisedListener],
     broadcast: &Rc<Broadcast>,
 ) -> Result<Controller, StartError> {
+    let served_before = has_served(runtime, &config.data_dir).await;
+    let served_before = served_before.map_err(|error| StartError::Recover(error.to_string()))?;
     let incarnation = (u128::from(runtime.random()) << 64) | u128::from(runtime.random());
     let options = ControllerOptions {
         dir: directory::metadata_dir(&config.data_dir),
         directory: directory.meta.directory_id,
+        served_before,
         broker: BrokerStart {
             cluster_id: directory.meta.cluster_id.clone(),
             broker: settings::registration(config, told, incarnation),

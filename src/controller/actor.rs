@@ -29,6 +29,8 @@ pub struct ControllerOptions {
     pub dir: PathBuf,
     /// The data directory's own id: a journal of another directory is never taken for this one's.
     pub directory: DirectoryId,
+    /// A broker has kept data in this directory: metadata that is not there is lost, not new.
+    pub served_before: bool,
     /// How this broker registers itself at every start.
     pub broker: BrokerStart,
     /// What decisions take from the configuration.
@@ -97,8 +99,9 @@ impl Controller {
     ) -> Result<Controller, ControllerError> {
         // Raft takes 0 for nobody, Kafka takes it for a broker.
         let id = u64::from(options.broker.broker.id.0.unsigned_abs()) + 1;
+        let ControllerOptions { dir, directory, served_before, .. } = &options;
         let (store, recovered) =
-            LogStore::open(runtime, &options.dir, options.directory, vec![id]).await?;
+            LogStore::open(runtime, dir, *directory, vec![id], *served_before).await?;
         let Recovered { image, log } = recovered;
         let mut tip = image.clone();
         for entry in &log.entries {

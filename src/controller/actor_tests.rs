@@ -20,6 +20,7 @@ fn options() -> ControllerOptions {
     ControllerOptions {
         dir: DIR.into(),
         directory: DirectoryId([5; 16]),
+        served_before: false,
         broker: BrokerStart {
             cluster_id: "cluster".into(),
             broker: broker(1, None),
@@ -539,6 +540,23 @@ fn a_failed_disk_is_never_answered_with_success() {
         let taken = u64::from(failure.is_some());
         assert_eq!(machine.world.fault_count(fault), taken, "{fault:?} {passing}");
     }
+}
+
+#[test]
+fn metadata_that_is_lost_is_not_taken_for_new() {
+    let machine = Machine::new(5);
+    let runtime = machine.node();
+    let start = |served_before| {
+        let options = ControllerOptions { served_before, ..options() };
+        machine.world.run_until(Controller::start(&runtime, options, |_, _| {})).map(drop)
+    };
+    let error = start(true).expect_err("there is none").to_string();
+    assert!(error.contains("/data/metadata/checkpoint is missing"), "{error}");
+    let listed =
+        machine.world.run_until(runtime.disk().list_dir(Path::new("/data"))).expect("a list");
+    assert_eq!(listed.len(), 0, "nothing was begun");
+    start(false).expect("a fresh directory");
+    start(true).expect("the metadata is there");
 }
 
 #[test]

@@ -60,6 +60,12 @@ pub enum LogStoreError {
     /// The journal is there and its checkpoint is not.
     #[error("{0} is missing, but its journal is there; restore the data directory from a copy")]
     CheckpointMissing(PathBuf),
+    /// The broker has served from this directory, and its metadata is gone.
+    #[error(
+        "{0} is missing although a broker has served from this data directory, and without it \
+         every topic would be deleted: restore it from a copy, or set log.dirs to an empty directory"
+    )]
+    Lost(PathBuf),
     /// The journal is damaged in its middle, or unreadable.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -118,17 +124,20 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// Recovers what `dir` holds (nothing: a fresh cluster of `voters`) and opens its journal.
+    /// Recovers what `dir` holds (nothing: a fresh cluster of `voters`, unless the data directory
+    /// has `served_before`) and opens its journal.
     pub async fn open(
         runtime: &Runtime,
         dir: &Path,
         directory: DirectoryId,
         voters: Vec<u64>,
+        served_before: bool,
     ) -> Result<(LogStore, Recovered), LogStoreError> {
         let disk = runtime.disk();
-        disk.create_dir_all(dir).await.map_err(at(dir))?;
         let (epoch, recovered) = match read_checkpoint(runtime, dir).await? {
+            None if served_before => return Err(LogStoreError::Lost(checkpoint_path(dir))),
             None => {
+                disk.create_dir_all(dir).await.map_err(at(dir))?;
                 // The directory's own name has to survive a power failure too.
                 if let Some(parent) = dir.parent() {
                     disk.sync_dir(parent).await.map_err(at(parent))?;

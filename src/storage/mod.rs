@@ -24,7 +24,7 @@ pub use log::{
     AppendMode, Appended, BatchRefused, FileRange, Log, LogAppendError, LogConfig, LogReadError,
     LogState, ReadBytes, ReadPart, SequenceError, StorageFailed, Ticket, TimedOffset,
 };
-pub use recovery::{RecoverError, RecoverOptions, Recovered, recover, remove_orphans};
+pub use recovery::{RecoverError, RecoverOptions, Recovered, has_served, recover, remove_orphans};
 pub use store::{Store, StoreError, StoreOptions, StoreStats};
 
 #[cfg(test)]

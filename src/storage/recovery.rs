@@ -20,7 +20,7 @@ use crate::runtime::sync::join_all;
 use crate::storage::checkpoint::{self, BASE_SLOT, Checkpoint, CheckpointError, CheckpointName};
 use crate::storage::directory::{
     DirectoryId, by_name_dir, checkpoint_dir, journal_dir, parse_segment_name, partition_dir,
-    topic_dir, topics_dir,
+    superblock_path, topic_dir, topics_dir,
 };
 use crate::storage::journal::{
     JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
@@ -77,12 +77,12 @@ pub enum RecoverError {
     /// The entries of a journal.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// There are journals and no superblock.
+    /// There are journals or topics and no superblock.
     #[error(
-        "{path} has journals but there is no superblock: restore the file 'superblock' from a copy"
+        "{path} is not empty but there is no superblock: restore the file 'superblock' from a copy"
     )]
     SuperblockMissing {
-        /// Where the journals are.
+        /// Where the journals or the topics are.
         path: PathBuf,
     },
     /// A directory.
@@ -93,6 +93,15 @@ pub enum RecoverError {
         /// What the system says.
         error: io::Error,
     },
+}
+
+/// Whether a broker has kept data in this directory: a start writes the superblock when the
+/// metadata is durable and before it serves anybody.
+pub async fn has_served(runtime: &Runtime, dir: &Path) -> Result<bool, RecoverError> {
+    let superblock = superblock_path(dir);
+    let entries = runtime.disk().list_dir(dir).await.map_err(at(dir))?;
+    let has_superblock = entries.iter().any(|entry| superblock.ends_with(&entry.name));
+    Ok(has_superblock || !topics(runtime, dir).await?.is_empty())
 }
 
 /// Recovers a data directory into a new start epoch.
@@ -155,6 +164,9 @@ async fn first_start(
     let journals = journal_dir(dir);
     if !slots(runtime, &journals).await.map_err(at(&journals))?.is_empty() {
         return Err(RecoverError::SuperblockMissing { path: journals });
+    }
+    if !topics(runtime, dir).await?.is_empty() {
+        return Err(RecoverError::SuperblockMissing { path: topics_dir(dir) });
     }
     runtime.disk().sync_dir(&topics_dir(dir)).await.map_err(at(dir))?;
     runtime.disk().sync_dir(dir).await.map_err(at(dir))?;
@@ -273,10 +285,19 @@ async fn orphans(
     known: &FxHashSet<LogId>,
 ) -> Result<Vec<TopicId>, RecoverError> {
     let known: FxHashSet<TopicId> = known.iter().map(|log| log.topic).collect();
-    let topics = topics_dir(dir);
-    let entries = runtime.disk().list_dir(&topics).await.map_err(at(&topics))?;
-    let ids = entries.iter().filter_map(|entry| TopicId::parse(&entry.name));
-    Ok(ids.filter(|id| !known.contains(id)).collect())
+    let mut topics = topics(runtime, dir).await?;
+    topics.retain(|topic| !known.contains(topic));
+    Ok(topics)
+}
+
+/// The topics that have a directory.
+async fn topics(runtime: &Runtime, dir: &Path) -> Result<Vec<TopicId>, RecoverError> {
+    let path = topics_dir(dir);
+    let entries = match runtime.disk().list_dir(&path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(at(&path))?,
+    };
+    Ok(entries.iter().filter_map(|entry| TopicId::parse(&entry.name)).collect())
 }
 
 /// Removes what is left of deleted topics, which may take long: to be run beside everything else.
@@ -289,5 +310,68 @@ pub async fn remove_orphans(runtime: &Runtime, dir: &Path, orphans: &[TopicId]) 
                 warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PartitionIndex;
+    use crate::runtime::sim::{SimOptions, World};
+    use crate::storage::directory::segment_path;
+
+    const DIR: &str = "/data";
+
+    fn options() -> RecoverOptions {
+        RecoverOptions {
+            dir: DIR.into(),
+            directory: DirectoryId([3; 16]),
+            slot_count: 1,
+            known: FxHashSet::default(),
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_start_has_left_is_known_by_either_sign() {
+        let world = World::new(1, SimOptions::default());
+        let dir = Path::new(DIR);
+        let log = LogId { topic: TopicId([9; 16]), partition: PartitionIndex(0) };
+        let check = |make_topic: bool, start: bool, served: bool| {
+            let runtime = world.host().runtime();
+            world.run_until(async {
+                let disk = runtime.disk();
+                disk.create_dir_all(&by_name_dir(dir)).await.expect("made");
+                assert!(!has_served(&runtime, dir).await.expect("listed"));
+                if start {
+                    recover(&runtime, options()).await.expect("a first start");
+                }
+                if make_topic {
+                    disk.create_dir_all(&partition_dir(dir, log)).await.expect("made");
+                }
+                assert_eq!(has_served(&runtime, dir).await.expect("listed"), served);
+            });
+        };
+        check(false, false, false);
+        check(false, true, true);
+        check(true, false, true);
+        check(true, true, true);
+    }
+
+    #[test]
+    fn topics_without_a_superblock_are_not_written_over() {
+        let world = World::new(1, SimOptions::default());
+        let runtime = world.host().runtime();
+        let log = LogId { topic: TopicId([9; 16]), partition: PartitionIndex(0) };
+        let segment = segment_path(Path::new(DIR), log, crate::model::Offset(0));
+        let said = world.run_until(async {
+            let disk = runtime.disk();
+            let own = partition_dir(Path::new(DIR), log);
+            disk.create_dir_all(&own).await.expect("made");
+            disk.write_whole(&segment, b"records").await.expect("written");
+            recover(&runtime, options()).await.expect_err("the superblock is gone").to_string()
+        });
+        assert!(said.starts_with("/data/topics is not empty"), "{said}");
+        let kept = world.run_until(runtime.disk().read_whole(&segment, 100));
+        assert_eq!(kept.expect("read"), b"records");
     }
 }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use crate::kafka;
 use crate::load::{Kind, Load, Plan};
 use crate::support::{self, Broker};
+use crate::wire::{Wire, batch};
 
 /// The most that a clean stop may take.
 const STOP_MS_MAX: u64 = 2000;
@@ -111,6 +112,31 @@ fn a_directory_in_memory_is_refused_unless_it_is_asked_for() {
     child.kill().expect("it is a child of this process");
     child.wait().expect("a killed child can be waited for");
     assert!(ready, "it did not start with --unsafe");
+}
+
+#[test]
+fn lost_metadata_deletes_no_topic() {
+    let mut broker = Broker::start(&["num.shards=1"]);
+    let mut wire = Wire::connect(&broker);
+    wire.create_topic("kept", 1, &[]);
+    assert_eq!(wire.produce("kept", 0, &batch(&["a", "b"]), 9).error_code, 0);
+    let (metadata, aside) = (broker.data_dir().join("metadata"), broker.data_dir().join("aside"));
+    for clean in [true, false] {
+        if clean {
+            broker.stop();
+        } else {
+            broker.kill();
+        }
+        fs::rename(&metadata, &aside).expect("nobody uses the directory");
+        let said = broker.refusal_to_restart(&[]);
+        let checkpoint = metadata.join("checkpoint").display().to_string();
+        assert!(said.contains(&format!("{checkpoint} is missing")), "{said}");
+        assert!(said.contains("restore it from a copy"), "{said}");
+        assert!(!metadata.exists(), "nothing was begun");
+        fs::rename(&aside, &metadata).expect("the name is free");
+        broker.restart();
+        assert_eq!(Wire::connect(&broker).end_offset("kept", 0), 2);
+    }
 }
 
 fn on_disk() -> tempfile::TempDir {
