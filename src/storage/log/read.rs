@@ -540,7 +540,7 @@ fn lengthen(segment: &Segment, want: &Want, mut span: Span) -> Span {
 
 impl LogCore {
     /// Why a segment is not there: its log was deleted, or the log's start has passed it.
-    fn gone(&self) -> LogReadError {
+    pub(super) fn gone(&self) -> LogReadError {
         if self.deleted {
             return LogReadError::Deleted;
         }

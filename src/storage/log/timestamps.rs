@@ -52,26 +52,61 @@ impl Log {
         timestamp: i64,
         limit: Offset,
     ) -> Result<Option<TimedOffset>, LogReadError> {
-        let mut after = Offset(-1);
-        loop {
-            let Some((base, largest)) = self.0.next_segment(after)? else { return Ok(None) };
-            after = base;
-            if largest < timestamp {
-                continue;
-            }
-            let position = self.0.position_of_timestamp(base, timestamp).await?;
-            let found = self.0.seek(base, position, Sought::AtLeast(timestamp)).await?;
-            if let Some(found) = found {
-                return Ok((found.offset < limit).then_some(found));
-            }
-        }
+        let found = self.0.look_while_the_start_moves(async || self.0.first_since(timestamp).await);
+        Ok(found.await?.filter(|found| found.offset < limit))
     }
 
     /// The first record with the log's largest timestamp, if it is below `limit` (KIP-734).
     pub async fn max_timestamp(&self, limit: Offset) -> Result<Option<TimedOffset>, LogReadError> {
+        let found = self.0.look_while_the_start_moves(async || self.0.first_of_largest().await);
+        Ok(found.await?.filter(|found| found.offset < limit))
+    }
+}
+
+impl LogShared {
+    /// Looks again from the log's new start for as long as it passes what a look was looking at.
+    async fn look_while_the_start_moves(
+        &self,
+        look: impl AsyncFn() -> Result<Option<TimedOffset>, LogReadError>,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        loop {
+            let start = self.core().start;
+            let found = look().await;
+            let core = self.core();
+            let stands = match &found {
+                Ok(Some(found)) => found.offset >= core.start,
+                Ok(None) | Err(_) => core.start == start || core.deleted,
+            };
+            if stands {
+                return found;
+            }
+        }
+    }
+
+    async fn first_since(
+        self: &Rc<Self>,
+        timestamp: i64,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        let mut after = Offset(-1);
+        loop {
+            let Some((base, largest)) = self.next_segment(after)? else { return Ok(None) };
+            after = base;
+            if largest < timestamp {
+                continue;
+            }
+            let position = self.position_of_timestamp(base, timestamp).await?;
+            let found = self.seek(base, position, Sought::AtLeast(timestamp)).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn first_of_largest(self: &Rc<Self>) -> Result<Option<TimedOffset>, LogReadError> {
         let (base, from, largest) = {
-            let core = self.0.core();
-            let newest = core.segments.iter().filter(|segment| segment.state.bytes > 0);
+            let core = self.core();
+            let first = core.segment_of(core.start);
+            let newest = core.segments.range(first..).filter(|segment| segment.state.bytes > 0);
             // The first of equals, so that the answer is the earliest record.
             let newest = newest.rev().max_by_key(|segment| segment.state.max_timestamp);
             let Some(segment) = newest else { return Ok(None) };
@@ -81,13 +116,10 @@ impl Log {
         if largest < 0 {
             return Ok(None);
         }
-        let position = self.0.position_of_batch(base, from).await?;
-        let found = self.0.seek(base, position, Sought::Exactly(largest)).await?;
-        Ok(found.filter(|found| found.offset < limit))
+        let position = self.position_of_batch(base, from).await?;
+        self.seek(base, position, Sought::Exactly(largest)).await
     }
-}
 
-impl LogShared {
     /// The first segment with bytes whose base is above `after`, and its largest timestamp.
     fn next_segment(&self, after: Offset) -> Result<Option<(Offset, i64)>, LogReadError> {
         let core = self.core();
@@ -104,7 +136,7 @@ impl LogShared {
     ) -> Result<u32, LogReadError> {
         self.complete_index(base).await?;
         let core = self.core();
-        let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+        let index = core.segment_index(base).ok_or_else(|| core.gone())?;
         Ok(core.segments[index].index.position_of_timestamp(timestamp).unwrap_or(0))
     }
 
@@ -115,14 +147,14 @@ impl LogShared {
     ) -> Result<u32, LogReadError> {
         self.complete_index(base).await?;
         let core = self.core();
-        let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+        let index = core.segment_index(base).ok_or_else(|| core.gone())?;
         Ok(core.segments[index].index.position_of(base, offset).unwrap_or(0))
     }
 
     async fn complete_index(self: &Rc<Self>, base: Offset) -> Result<(), LogReadError> {
         let is_complete = {
             let core = self.core();
-            let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+            let index = core.segment_index(base).ok_or_else(|| core.gone())?;
             core.segments[index].index.is_complete()
         };
         if is_complete { Ok(()) } else { self.load_index(base).await }
@@ -139,7 +171,7 @@ impl LogShared {
         loop {
             let (end, start) = {
                 let core = self.core();
-                let index = core.segment_index(base).ok_or(LogReadError::Deleted)?;
+                let index = core.segment_index(base).ok_or_else(|| core.gone())?;
                 (core.segments[index].state.bytes, core.start)
             };
             if position >= end {
