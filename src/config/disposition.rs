@@ -85,6 +85,7 @@ const RULES: &[(&[&str], Disposition)] = &[
             "log.roll.jitter.ms",
             "log.roll.ms",
             "log.segment.bytes",
+            "max.decompressed.message.bytes",
             "message.max.bytes",
             "min.insync.replicas",
         ],
@@ -111,10 +112,6 @@ const RULES: &[(&[&str], Disposition)] = &[
     (
         &["compression.gzip.level", "compression.lz4.level", "compression.zstd.level"],
         Noted("batches are stored as their producers compressed them"),
-    ),
-    (
-        &["max.decompressed.message.bytes"],
-        Noted("the broker's own limits bound what it decompresses"),
     ),
     (
         &["unclean.leader.election.*"],

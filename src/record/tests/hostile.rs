@@ -20,6 +20,7 @@ fn rules(compacted: bool) -> ProduceRules {
         zstd_permitted: true,
         transactional_permitted: true,
         decompression: CAPS,
+        decompressed_record_bytes_max: usize::MAX,
     }
 }
 
