@@ -17,7 +17,7 @@ use crate::api::session::Session;
 use crate::model::ShardId;
 use crate::runtime::Lane;
 use crate::runtime::net::Stream;
-use crate::runtime::sync::{Event, select2, timeout};
+use crate::runtime::sync::{Latch, select2, timeout};
 use crate::server::decoder::{Decoder, Frame, Step};
 use crate::server::dispatch;
 use crate::server::locality::Locality;
@@ -81,14 +81,13 @@ impl Connection {
         &self.session
     }
 
-    /// Serves the connection until its peer leaves, `end` fires or it moves away.
-    pub async fn serve(mut self, shard: &Rc<Shard>, sessions: &SharedSessions, end: Rc<Event>) {
+    /// Serves the connection until its peer leaves, `end` is set or it moves away.
+    pub async fn serve(mut self, shard: &Rc<Shard>, sessions: &SharedSessions, end: Rc<Latch>) {
         let pipeline = Pipeline::new(shard);
         let writer = pipeline.clone().write_responses(self.stream.clone(), end.clone());
         shard.runtime().spawn(Lane::Hot, writer);
-        let ended = end.listen();
         let reading = self.read_requests(shard, sessions, &pipeline);
-        match select2(reading, ended).await.left() {
+        match select2(reading, end.wait()).await.left() {
             Some(End::Refused(reason)) => {
                 if shard.log_budget().allow() {
                     warn!(peer = %self.peer, reason, "closed a connection");
@@ -99,7 +98,7 @@ impl Connection {
             Some(End::Moves(target)) => return self.move_to(shard, target, &pipeline).await,
             Some(End::Closed) | None => debug!(peer = %self.peer, "connection ended"),
         }
-        end.notify_all();
+        end.set();
         pipeline.finished().await;
     }
 

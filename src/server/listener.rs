@@ -14,7 +14,7 @@ use crate::api::fetch_session::FetchSessions;
 use crate::api::session::Session;
 use crate::runtime::Lane;
 use crate::runtime::net::Listener;
-use crate::runtime::sync::{Event, select2};
+use crate::runtime::sync::{Event, Latch, select2};
 use crate::server::connection::Connection;
 use crate::server::quota::ConnectionQuota;
 use crate::shard::Shard;
@@ -27,7 +27,7 @@ pub struct Acceptor {
     shard: Rc<Shard>,
     quota: ConnectionQuota,
     sessions: SharedSessions,
-    open: RefCell<Slab<(Weak<Session>, Rc<Event>)>>,
+    open: RefCell<Slab<(Weak<Session>, Rc<Latch>)>>,
     stop: Event,
 }
 
@@ -53,7 +53,7 @@ impl Acceptor {
     pub fn stop(&self) {
         self.stop.notify_all();
         for (_, end) in self.open.borrow().iter().map(|(_, open)| open) {
-            end.notify_all();
+            end.set();
         }
     }
 
@@ -79,7 +79,7 @@ impl Acceptor {
                 return;
             }
         };
-        let end = Rc::new(Event::new());
+        let end = Rc::new(Latch::new());
         let session = Rc::downgrade(connection.session());
         let place = self.open.borrow_mut().insert((session, end.clone()));
         let acceptor = self.clone();
@@ -136,7 +136,7 @@ impl Acceptor {
             for (session, end) in self.open.borrow().iter().map(|(_, open)| open) {
                 let idle = session.upgrade().map(|s| now.saturating_since(s.last_request()));
                 if idle.is_some_and(|idle| idle >= idle_max) {
-                    end.notify_all();
+                    end.set();
                 }
             }
         }

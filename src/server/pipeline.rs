@@ -16,7 +16,7 @@ use crate::model::limits::{CONNECTION_INFLIGHT_BYTES_MAX, PIPELINE_DEPTH_MAX};
 use crate::model::units::KIB;
 use crate::runtime::memory::Piece;
 use crate::runtime::net::Stream;
-use crate::runtime::sync::{Event, Permit, Queue, Semaphore, select2};
+use crate::runtime::sync::{Event, Latch, Permit, Queue, Semaphore, select2};
 use crate::shard::Shard;
 
 /// Small responses that became ready together are sent together up to this size.
@@ -73,15 +73,14 @@ impl Pipeline {
     }
 
     /// Sends the responses until the pipeline is closed and empty, the peer is gone, or `stop`
-    /// fires; the stream is shut down in the last two cases.
-    pub async fn write_responses(self: Rc<Self>, stream: Stream, stop: Rc<Event>) {
-        let stopped = stop.listen();
-        let complete = select2(self.write_all(&stream), stopped).await.left().unwrap_or(false);
+    /// is set; the stream is shut down in the last two cases.
+    pub async fn write_responses(self: Rc<Self>, stream: Stream, stop: Rc<Latch>) {
+        let complete = select2(self.write_all(&stream), stop.wait()).await.left().unwrap_or(false);
         if !complete {
             stream.shutdown();
             self.entries.close();
             while self.entries.try_pop().is_some() {}
-            stop.notify_all();
+            stop.set();
         }
         drop(stream);
         self.shard.return_leases();

@@ -7,6 +7,7 @@
 mod combine;
 mod event;
 mod gate;
+mod latch;
 mod oneshot_cell;
 mod queue;
 mod semaphore;
@@ -14,6 +15,7 @@ mod semaphore;
 pub use combine::{Either, join_all, poll_now, select2, timeout};
 pub use event::{Event, Listener};
 pub use gate::{Gate, GateGuard};
+pub use latch::Latch;
 pub use queue::{Closed, Queue};
 pub use semaphore::{Permit, Semaphore};
 
