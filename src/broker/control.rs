@@ -151,7 +151,7 @@ impl Control {
         self: Rc<Self>,
         mut questions: tokio::sync::mpsc::Receiver<Question>,
     ) {
-        while let Some(question) = questions.recv().await {
+        while let Some(question) = self.runtime.outside(questions.recv()).await {
             let snapshots = self.measure().await;
             // Whoever asked may have given up.
             let _ = question.send(snapshots);

@@ -88,7 +88,7 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
     runtime.spawn(Lane::Background, control.clone().answer_questions(admin.questions));
     let _ = admin.ready.send(true);
     info!("ready in {} ms", options.began.elapsed().as_millis());
-    let ended = select2(terminated(admin.termination), control.failed()).await;
+    let ended = select2(runtime.outside(terminated(admin.termination)), control.failed()).await;
     let _ = admin.ready.send(false);
     let began = runtime.now();
     if let Some(signal) = ended.left() {

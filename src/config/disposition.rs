@@ -85,7 +85,6 @@ const RULES: &[(&[&str], Disposition)] = &[
             "log.roll.jitter.ms",
             "log.roll.ms",
             "log.segment.bytes",
-            "max.decompressed.message.bytes",
             "message.max.bytes",
             "min.insync.replicas",
         ],
@@ -93,13 +92,8 @@ const RULES: &[(&[&str], Disposition)] = &[
     ),
     // Defaults of the topics' keys that are stored and described.
     (
-        &["log.cleanup.policy"],
-        Noted(
-            "nothing is removed or compacted yet, but a compacted topic takes no record without a key",
-        ),
-    ),
-    (
         &[
+            "log.cleanup.policy",
             "log.retention.bytes",
             "log.retention.check.interval.ms",
             "log.retention.hours",
@@ -119,6 +113,10 @@ const RULES: &[(&[&str], Disposition)] = &[
         Noted("batches are stored as their producers compressed them"),
     ),
     (
+        &["max.decompressed.message.bytes"],
+        Noted("the broker's own limits bound what it decompresses"),
+    ),
+    (
         &["unclean.leader.election.*"],
         Noted("it acts from the version that runs several brokers on"),
     ),
@@ -128,16 +126,12 @@ const RULES: &[(&[&str], Disposition)] = &[
         Noted("num.shards and shard.cpus say which cores work"),
     ),
     (
-        &["num.recovery.threads.per.data.dir"],
-        Noted("recovery reads journals and checkpoints and needs no threads of its own"),
-    ),
-    (
-        &["num.replica.alter.log.dirs.threads"],
-        Noted("this version has one data directory, so nothing moves"),
+        &["num.recovery.threads.per.data.dir", "num.replica.alter.log.dirs.threads"],
+        Noted("recovery reads the journals only and needs no threads of its own"),
     ),
     (
         &["queued.max.request.bytes", "queued.max.requests"],
-        Noted("every connection has its own bound of requests and bytes in flight"),
+        Noted("every connection has its own bound and memory.bytes bounds them all"),
     ),
     (
         &["socket.receive.buffer.bytes", "socket.send.buffer.bytes"],
@@ -145,7 +139,7 @@ const RULES: &[(&[&str], Disposition)] = &[
     ),
     (
         &["socket.listen.backlog.size"],
-        Noted("the backlog is 1024, or net.core.somaxconn where that is less"),
+        Noted("the backlog is as long as the kernel's net.core.somaxconn allows"),
     ),
     (
         &["socket.connection.setup.*"],
@@ -160,12 +154,8 @@ const RULES: &[(&[&str], Disposition)] = &[
         Noted("the journal makes offsets durable with the records, there is no interval"),
     ),
     (
-        &["log.dir.failure.timeout.ms"],
+        &["log.dir.failure.timeout.ms", "log.initial.task.delay.ms"],
         Noted("a data directory whose disk fails is given up at once"),
-    ),
-    (
-        &["log.initial.task.delay.ms"],
-        Noted("no task of the storage engine waits for a start to be over"),
     ),
     (
         &[

@@ -149,7 +149,6 @@ const ACTING: &[(&str, &[&str])] = &[
     ("log.segment.bytes", &["log.segment.bytes=1048577"]),
     ("max.connections", &["max.connections=5"]),
     ("max.connections.per.ip", &["max.connections.per.ip=5"]),
-    ("max.decompressed.message.bytes", &["max.decompressed.message.bytes=5"]),
     ("max.incremental.fetch.session.cache.slots", &["max.incremental.fetch.session.cache.slots=5"]),
     ("max.request.partition.size.limit", &["max.request.partition.size.limit=5"]),
     ("memory.bytes", &["memory.bytes=100000000"]),

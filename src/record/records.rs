@@ -21,14 +21,6 @@ pub enum RecordError {
     /// A negative record length, or one past the batch's end.
     #[error("the record declares {0} bytes, which the batch does not hold")]
     Length(i32),
-    /// More than the reader takes.
-    #[error("the record takes {size} bytes decompressed, max.decompressed.message.bytes is {max}")]
-    TooLarge {
-        /// What it declares, in bytes.
-        size: usize,
-        /// What is permitted.
-        max: usize,
-    },
     /// The record's fields do not take the length it declares.
     #[error("the record's fields end {0} bytes before its declared length")]
     LengthMismatch(usize),
@@ -71,7 +63,6 @@ pub struct Record<'a> {
 pub struct Records<'a> {
     rest: &'a [u8],
     records_left: i32,
-    record_bytes_max: usize,
     failed: bool,
     base_offset: i64,
     base_timestamp: i64,
@@ -84,17 +75,11 @@ impl<'a> Records<'a> {
         Records {
             rest: opened,
             records_left: header.record_count,
-            record_bytes_max: usize::MAX,
             failed: false,
             base_offset: header.base_offset.0,
             base_timestamp: header.base_timestamp,
             log_append_time: header.is_log_append_time().then_some(header.max_timestamp),
         }
-    }
-
-    /// Ends with an error at a record of more than `bytes_max` bytes behind its length.
-    pub fn limited_to(self, bytes_max: usize) -> Records<'a> {
-        Records { record_bytes_max: bytes_max, ..self }
     }
 
     #[inline]
@@ -104,9 +89,6 @@ impl<'a> Records<'a> {
         }
         let (length, rest) = read_i32(self.rest).ok_or(RecordError::Varint)?;
         let size = usize::try_from(length).map_err(|_| RecordError::Length(length))?;
-        if size > self.record_bytes_max {
-            return Err(RecordError::TooLarge { size, max: self.record_bytes_max });
-        }
         let (body, rest) = rest.split_at_checked(size).ok_or(RecordError::Length(length))?;
         self.rest = rest;
         // The attributes byte has no meaning yet, and whatever a producer writes there is kept.

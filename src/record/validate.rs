@@ -34,8 +34,6 @@ pub struct ProduceRules {
     pub transactional_permitted: bool,
     /// For a compressed batch that has to be opened.
     pub decompression: DecompressionCaps,
-    /// `max.decompressed.message.bytes`, of each record in such a batch.
-    pub decompressed_record_bytes_max: usize,
 }
 
 impl ProduceRules {
@@ -51,7 +49,6 @@ impl ProduceRules {
             zstd_permitted: true,
             transactional_permitted: false,
             decompression: DecompressionCaps::default(),
-            decompressed_record_bytes_max: config.max_decompressed_message_bytes as usize,
         }
     }
 }
@@ -225,11 +222,7 @@ fn check_records(
     let (time_min, time_max) = time_bounds(rules);
     let mut max_timestamp = i64::MIN;
     let mut faulty = false;
-    let mut records = Records::new(header, opened);
-    if header.compression != Compression::None {
-        records = records.limited_to(rules.decompressed_record_bytes_max);
-    }
-    for (index, record) in (0..).zip(records) {
+    for (index, record) in (0..).zip(Records::new(header, opened)) {
         let record = record.map_err(|error| InvalidBatch::Malformed { index, error })?;
         max_timestamp = max_timestamp.max(record.timestamp);
         faulty |= record.offset_delta != index;

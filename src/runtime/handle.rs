@@ -119,6 +119,15 @@ impl Runtime {
         }
     }
 
+    /// Awaits something that a thread outside of these runtimes brings about, such as a message of
+    /// the admin thread: only here may another thread call a waker of this one.
+    pub async fn outside<F: Future>(&self, future: F) -> F::Output {
+        match &self.backend {
+            Backend::Uring(handle) => handle.outside(future).await,
+            Backend::Sim(_) => future.await,
+        }
+    }
+
     /// Files and directories.
     pub fn disk(&self) -> &Disk {
         &self.disk

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::uring::{Source, UringHandle, WakeFlag};
+use super::uring::{Source, WakeFlag};
 use super::{Monotonic, Runtime, sim};
 use crate::model::limits::MESH_LINK_DEPTH;
 
@@ -93,7 +93,6 @@ impl<T: Send + 'static> MeshPort<T> {
         let outgoing = self.outgoing.into_iter().map(|link| link.map(Link::new)).collect();
         let incoming = self.incoming.into_iter().map(|link| link.map(RefCell::new)).collect();
         let ends = Rc::new(RealEnds {
-            handle: handle.clone(),
             outgoing,
             incoming,
             own: RefCell::new(VecDeque::new()),
@@ -193,7 +192,6 @@ impl<T> Link<T> {
 }
 
 struct RealEnds<T> {
-    handle: UringHandle,
     outgoing: Vec<Option<Link<T>>>,
     incoming: Vec<Option<RefCell<Incoming<T>>>>,
     /// Messages of this node to itself.
@@ -210,7 +208,6 @@ impl<T> RealEnds<T> {
             Some(link) => link.send(message),
             None => self.own.borrow_mut().push_back(message),
         }
-        self.handle.ring().poke();
     }
 
     fn poll_receive(&self, waker: &Waker) -> Poll<(usize, T)> {

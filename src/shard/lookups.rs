@@ -6,7 +6,7 @@ use crate::model::{ErrorCode, LeaderEpoch, Offset};
 use crate::replication::{Leader, ReadError};
 use crate::shard::message::{EpochEnd, EpochQuery, OffsetFound, OffsetQuery};
 use crate::shard::state::Shard;
-use crate::storage::{LogLookUpError, LogReadError};
+use crate::storage::LogReadError;
 
 /// ListOffsets: the end of what consumers may read.
 pub const TIMESTAMP_LATEST: i64 = -1;
@@ -60,13 +60,10 @@ async fn offset(shard: &Shard, query: &OffsetQuery) -> Result<OffsetFound, Error
     match searched {
         Ok(Some(record)) => Ok(found(record.offset, record.timestamp)),
         Ok(None) => Ok(none),
-        Err(LogLookUpError::Read(LogReadError::Deleted)) => Err(ErrorCode::UnknownTopicOrPartition),
+        Err(LogReadError::Deleted) => Err(ErrorCode::UnknownTopicOrPartition),
         Err(problem) => {
             error!(log = %query.log, %problem, "looking up an offset by time failed");
-            Err(match problem {
-                LogLookUpError::Read(_) => ErrorCode::KafkaStorageError,
-                LogLookUpError::TooLarge { .. } => ErrorCode::InvalidRecord,
-            })
+            Err(ErrorCode::KafkaStorageError)
         }
     }
 }

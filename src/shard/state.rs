@@ -346,11 +346,9 @@ impl Shard {
         LogConfig {
             segment_bytes: config.segment_bytes,
             segment_ms: i64::try_from(config.segment_ms).unwrap_or(i64::MAX),
-            segment_jitter_ms: i64::try_from(config.segment_jitter_ms).unwrap_or(i64::MAX),
             flush_messages: config.flush_messages,
             flush_ms: config.flush_ms,
             producer_expiration_ms: self.settings.producer_expiration_ms,
-            decompressed_record_bytes_max: config.max_decompressed_message_bytes,
         }
     }
 

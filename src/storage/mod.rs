@@ -21,8 +21,8 @@ pub mod store;
 pub mod superblock;
 
 pub use log::{
-    AppendMode, Appended, BatchRefused, FileRange, Log, LogAppendError, LogConfig, LogLookUpError,
-    LogReadError, LogState, ReadBytes, ReadPart, SequenceError, StorageFailed, Ticket, TimedOffset,
+    AppendMode, Appended, BatchRefused, FileRange, Log, LogAppendError, LogConfig, LogReadError,
+    LogState, ReadBytes, ReadPart, SequenceError, StorageFailed, Ticket, TimedOffset,
 };
 pub use recovery::{RecoverError, RecoverOptions, Recovered, has_served, recover, remove_orphans};
 pub use store::{Store, StoreError, StoreOptions, StoreStats};

@@ -20,7 +20,6 @@ fn rules(compacted: bool) -> ProduceRules {
         zstd_permitted: true,
         transactional_permitted: true,
         decompression: CAPS,
-        decompressed_record_bytes_max: usize::MAX,
     }
 }
 

@@ -234,23 +234,3 @@ fn a_refusal_is_never_larger_than_its_request() {
         other => panic!("{other:?}"),
     }
 }
-
-#[test]
-fn a_compressed_record_may_not_be_larger_than_the_topic_permits_where_it_is_opened() {
-    let largest = ProduceRules { decompressed_record_bytes_max: 1_000, ..rules() };
-    for codec in Compression::ALL {
-        for (value, compacted) in [(900, true), (1_100, true), (1_100, false)] {
-            let mut builder =
-                BatchBuilder::new(BatchOptions { compression: codec, ..BatchOptions::default() });
-            builder.append(TIME, Some(b"key"), Some(b"small"), &[]);
-            builder.append(TIME, Some(b"key"), Some(&vec![7; value]), &[]);
-            let (batch, rules) = (builder.finish(), ProduceRules { compacted, ..largest });
-            if codec != Compression::None && compacted && value > 1_000 {
-                check_refused(&batch, &rules, "max.decompressed.message.bytes is 1000");
-                check_refused(&batch, &rules, "Malformed { index: 1");
-            } else {
-                accept(&batch, &rules);
-            }
-        }
-    }
-}

@@ -1,17 +1,22 @@
-//! The one task that turns the shard's ring: enter, wake, let the woken run, spin or sleep.
+//! The one task that turns the shard's ring: run what is ready, enter, wake, spin or sleep.
+//!
+//! The thread sleeps in the kernel in one place, here, in its own ring: sockets, files, timers and
+//! the bell that other threads ring all end that sleep. glommio never parks the thread, for this
+//! task is always ready; so it goes to sleep only when no other task is.
 
-use std::future::poll_fn;
-use std::os::fd::{FromRawFd, IntoRawFd};
-use std::task::Poll;
 use std::time::Duration;
 
-use glommio::io::BufferedFile;
+use io_uring::{opcode, types};
 
 use super::handle::UringHandle;
+use super::ring::{Completion, Held};
 use super::spin::{Next, Spin};
 
 /// A `sched_yield` that takes this long gave the CPU to somebody who needs it.
 const PRESSURE: Duration = Duration::from_micros(50);
+/// How often those that were woken by those that ran may run before the kernel is entered: an
+/// append, its commit and its answer are not a turn apart each.
+const ROUNDS_MAX: usize = 4;
 
 /// Other sources of events of a shard, looked at once a turn.
 pub(in crate::runtime) trait Source {
@@ -26,37 +31,46 @@ pub(super) async fn drive(handle: UringHandle, spin_max: Duration) {
     let mut spin = Spin::new(spin_max);
     let bell = glommio::spawn_local(listen_to_bell(handle.clone()));
     while !handle.is_stopping() {
-        if handle.turn() {
-            spin.progress(handle.now());
+        let progress = if run_ready(&handle).await {
+            match spin.next(handle.now()) {
+                Next::Spin => {
+                    let before = handle.now();
+                    yield_cpu();
+                    let after = handle.now();
+                    if after.saturating_since(before) >= PRESSURE {
+                        spin.pressure(after);
+                    }
+                    handle.turn()
+                }
+                Next::Sleep => {
+                    handle.sleep();
+                    true
+                }
+            }
+        } else {
             give_way(&handle);
-            // Twice: those that were woken run, and then those that they have woken, so that an
-            // append, its commit and its answer are not a turn apart each.
-            glommio::executor().yield_now().await;
-            if !handle.visit_reactor().await {
-                glommio::executor().yield_task_queue_now().await;
-            }
-            continue;
-        }
-        match spin.next(handle.now()) {
-            Next::Spin => {
-                let before = handle.now();
-                yield_cpu();
-                let after = handle.now();
-                if after.saturating_since(before) >= PRESSURE {
-                    spin.pressure(after);
-                }
-                if !handle.visit_reactor().await {
-                    glommio::executor().yield_task_queue_now().await;
-                }
-            }
-            Next::Sleep => {
-                sleep(&handle).await;
-                // Those who were woken by somebody else than the ring run first.
-                glommio::executor().yield_now().await;
-            }
+            handle.turn();
+            true
+        };
+        if progress {
+            spin.progress(handle.now());
         }
     }
     bell.cancel().await;
+}
+
+/// Lets the tasks run that are ready, and those that they wake; true when none was in any lane.
+async fn run_ready(handle: &UringHandle) -> bool {
+    for _ in 0..ROUNDS_MAX {
+        let before = handle.polls();
+        glommio::executor().yield_now().await;
+        if handle.polls() == before {
+            return handle.is_quiet().await;
+        }
+    }
+    // The lanes share the core: the background has its part of it even if this one is never empty.
+    glommio::executor().yield_task_queue_now().await;
+    false
 }
 
 /// Without FUA a commit completes in a kernel worker on the CPU of the disk's interrupt, which may
@@ -72,38 +86,22 @@ fn yield_cpu() {
     unsafe { libc::sched_yield() };
 }
 
-/// Pokes the driver whenever the eventfd was written.
-///
-/// A task of its own, because glommio remembers one more clone of the waker each time that a
-/// pending read is polled, and counts them in 16 bits.
-async fn listen_to_bell(handle: UringHandle) {
-    let eventfd = handle.ring().wake_flag().duplicate();
-    let eventfd = eventfd.expect("a descriptor is left, or the shard cannot start");
-    // SAFETY: the descriptor is ours and is given away here.
-    let file = unsafe { BufferedFile::from_raw_fd(eventfd.into_raw_fd()) };
-    loop {
-        // An error of the read only means a turn too many.
-        drop(file.read_at(0, 8).await);
-        handle.ring().poke();
-    }
+/// What the eventfd's counter is read into.
+struct Rings(Box<[u8; 8]>);
+
+impl Held for Rings {
+    fn discard(self, _: Completion) {}
 }
 
-/// Sleeps until a completion, another thread or a task of this one has something to do.
-async fn sleep(handle: &UringHandle) {
-    let ring = handle.ring();
-    ring.wake_flag().going_to_sleep();
-    ring.notify_by_eventfd(true);
-    if !ring.enter_before_sleep() && !handle.poll_sources() && !ring.has_work() {
-        poll_fn(|context| {
-            if ring.take_poked() || handle.is_stopping() {
-                return Poll::Ready(());
-            }
-            ring.set_driver(Some(context.waker().clone()));
-            Poll::Pending
-        })
-        .await;
-        ring.set_driver(None);
+/// Takes the rings of the bell, whose completion has ended the sleep.
+async fn listen_to_bell(handle: UringHandle) {
+    let mut rings = Rings(Box::new([0; 8]));
+    loop {
+        let eventfd = types::Fd(handle.ring().wake_flag().descriptor());
+        let entry = opcode::Read::new(eventfd, rings.0.as_mut_ptr(), 8).build();
+        // SAFETY: the counter is held, on the heap; the eventfd lives as long as the ring.
+        let operation = unsafe { handle.ring().submit(entry, rings) };
+        // An error only means a turn too many.
+        (_, rings) = operation.await;
     }
-    ring.notify_by_eventfd(false);
-    ring.wake_flag().awake();
 }

@@ -15,10 +15,13 @@ use crate::runtime::task::Lane;
 const GLOMMIO_MEMORY: usize = 256 * 1024;
 /// Entries of glommio's own rings.
 const GLOMMIO_RING_DEPTH: usize = 128;
-/// glommio's preemption timer, long for the reason that `UringHandle::visit_reactor` tells.
+/// glommio's preemption timer. It must be long: if it fires between being armed and being looked
+/// at, glommio 0.9 goes to sleep although tasks are ready.
 const PREEMPTION: Duration = Duration::from_millis(100);
-/// Threads for blocking calls.
-const BLOCKING_THREADS: usize = 2;
+/// A timer of glommio's own that ends such a sleep.
+const RESCUE: Duration = Duration::from_millis(100);
+/// glommio's own threads for blocking calls, which are made elsewhere; it wants at least one.
+const GLOMMIO_BLOCKING_THREADS: usize = 1;
 /// How often idle chunk memory is given back.
 const TRIM_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -55,12 +58,13 @@ where
         .io_memory(GLOMMIO_MEMORY)
         .ring_depth(GLOMMIO_RING_DEPTH)
         .preempt_timer(PREEMPTION)
-        .blocking_thread_pool_placement(PoolPlacement::Unbound(BLOCKING_THREADS))
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(GLOMMIO_BLOCKING_THREADS))
         .spawn(move || async move {
             let handle = UringHandle::new()?;
             let arena = Arena::new(spec.memory_bytes)?;
             let runtime = Runtime::real(handle.clone(), arena.clone());
             runtime.spawn(Lane::Background, give_back_idle_memory(runtime.clone()));
+            glommio::spawn_local(stand_by()).detach();
             Ok(handle.run(spec.spin_max, main(runtime)).await)
         })
         .map(ExecutorThread)
@@ -84,10 +88,16 @@ fn start_error(name: &str, error: &str) -> io::Error {
     io::Error::other(format!("cannot start the thread {name}: {error}"))
 }
 
-/// Also wakes the thread now and then, should glommio ever sleep although a task is ready.
 async fn give_back_idle_memory(runtime: Runtime) {
     loop {
         runtime.sleep(TRIM_INTERVAL).await;
         runtime.arena().trim();
+    }
+}
+
+/// Keeps a timer of glommio's armed; an idle thread, which sleeps in its own ring, is not woken.
+async fn stand_by() {
+    loop {
+        glommio::timer::sleep(RESCUE).await;
     }
 }

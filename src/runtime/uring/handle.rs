@@ -1,28 +1,29 @@
 //! One thread's machine: its ring, its receive buffers, its task queues and its clock.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use glommio::{Latency, Shares, TaskQueueHandle};
 
+use super::blocking_pool::BlockingPool;
 use super::commit_thread::CommitThread;
 use super::driver::{self, Source};
+use super::outside;
 use super::receive_pool::ReceivePool;
 use super::ring::Ring;
+use super::sentinel::Sentinel;
+use super::timers::Timers;
 use super::wake::WakeFlag;
 use crate::runtime::clock::Monotonic;
 use crate::runtime::random::Random;
 use crate::runtime::sync::{Event, oneshot};
 use crate::runtime::task::Lane;
 
-/// How long a busy thread may go on without a look at timers and finished blocking work.
-const VISIT_INTERVAL: Duration = Duration::from_millis(1);
-/// A wait that ends at glommio's next look at its timers.
-const SHORTEST: Duration = Duration::from_micros(1);
 /// Shares of the lanes while both have work.
 const HOT_SHARES: usize = 1000;
 const BACKGROUND_SHARES: usize = 100;
@@ -38,11 +39,14 @@ struct HandleCore {
     background: TaskQueueHandle,
     sources: RefCell<Vec<Rc<dyn Source>>>,
     commit_thread: OnceCell<Rc<CommitThread>>,
-    random: Random,
-    /// Calls that blocking threads work on.
-    blocking: Cell<usize>,
+    blocking_pool: OnceCell<Rc<BlockingPool>>,
     unblocked: Event,
-    visit_at: Cell<Monotonic>,
+    timers: Rc<Timers>,
+    random: Random,
+    /// How often a task was polled: unchanged, none was ready.
+    polls: Rc<Cell<u64>>,
+    /// At the end of the queues beside the hot lane, which the driver is in itself.
+    sentinels: [Rc<Sentinel>; 2],
     stopping: Cell<bool>,
     stopped: Cell<bool>,
 }
@@ -67,10 +71,12 @@ impl UringHandle {
             background,
             sources: RefCell::new(Vec::new()),
             commit_thread: OnceCell::new(),
-            random: Random::seeded(seed()?),
-            blocking: Cell::new(0),
+            blocking_pool: OnceCell::new(),
             unblocked: Event::new(),
-            visit_at: Cell::new(Monotonic::default()),
+            timers: Rc::default(),
+            random: Random::seeded(seed()?),
+            polls: Rc::default(),
+            sentinels: [TaskQueueHandle::default(), background].map(Sentinel::post),
             stopping: Cell::new(false),
             stopped: Cell::new(false),
         })))
@@ -87,7 +93,26 @@ impl UringHandle {
     /// Looks at `source` once a turn from now on.
     pub(in crate::runtime) fn add_source(&self, source: Rc<dyn Source>) {
         self.0.sources.borrow_mut().push(source);
-        self.0.ring.poke();
+    }
+
+    /// Looks at `source` once a turn until what is returned is dropped.
+    pub(super) fn add_source_for_now(&self, source: Rc<dyn Source>) -> Listed {
+        self.add_source(source.clone());
+        Listed { handle: self.clone(), source }
+    }
+
+    /// How often tasks have been polled.
+    pub(super) fn polls(&self) -> u64 {
+        self.0.polls.get()
+    }
+
+    /// Whether no task is ready, asked from the hot lane when that is empty.
+    pub(super) async fn is_quiet(&self) -> bool {
+        let before = self.polls();
+        for sentinel in &self.0.sentinels {
+            sentinel.pass().await;
+        }
+        self.polls() == before
     }
 
     /// The helper thread of this shard's commits, started when first needed.
@@ -102,14 +127,40 @@ impl UringHandle {
 
     /// One turn: what was kept back goes out, what has come in wakes its task.
     pub(super) fn turn(&self) -> bool {
-        for source in self.0.sources.borrow().iter() {
-            source.flush();
+        self.flush_sources();
+        self.take_in()
+    }
+
+    fn take_in(&self) -> bool {
+        let mut progress = self.0.ring.turn();
+        if let Some(deadline) = self.0.timers.earliest() {
+            let now = self.now();
+            progress |= deadline <= now && self.0.timers.fire(now);
         }
-        let progress = self.0.ring.turn();
         self.poll_sources() || progress
     }
 
-    pub(super) fn poll_sources(&self) -> bool {
+    /// Submits what there is and sleeps until a completion, a timer or another thread wakes this
+    /// one; no task may be ready.
+    pub(super) fn sleep(&self) {
+        self.flush_sources();
+        let ring = &self.0.ring;
+        ring.wake_flag().going_to_sleep();
+        if !self.poll_sources() && !self.is_stopping() {
+            let limit = self.0.timers.earliest().map(|at| at.saturating_since(self.now()));
+            ring.wait(limit);
+        }
+        ring.wake_flag().awake();
+        self.take_in();
+    }
+
+    fn flush_sources(&self) {
+        for source in self.0.sources.borrow().iter() {
+            source.flush();
+        }
+    }
+
+    fn poll_sources(&self) -> bool {
         let mut any = false;
         for source in self.0.sources.borrow().iter() {
             any |= source.poll();
@@ -136,40 +187,45 @@ impl UringHandle {
             Lane::Hot => self.0.hot,
             Lane::Background => self.0.background,
         };
-        glommio::spawn_local_into(task, queue)
+        glommio::spawn_local_into(self.counted(task), queue)
             .expect("the lanes live as long as the executor")
             .detach();
+    }
+
+    /// Counts how often `task` is polled.
+    fn counted<T, F>(&self, task: F) -> impl Future<Output = T> + use<T, F>
+    where
+        F: Future<Output = T>,
+    {
+        let polls = self.0.polls.clone();
+        async move {
+            let mut task = pin!(task);
+            poll_fn(|context| {
+                polls.set(polls.get() + 1);
+                task.as_mut().poll(context)
+            })
+            .await
+        }
     }
 
     /// Lets the tasks of this lane run, and in the background those of the hot lane first.
     pub(in crate::runtime) async fn yield_now(&self) {
         if glommio::executor().current_task_queue() != self.0.background {
             glommio::executor().yield_now().await;
-        } else if !self.visit_reactor().await {
+        } else {
             glommio::executor().yield_task_queue_now().await;
         }
     }
 
-    /// Lets every ready task run and then glommio look at its timers and its blocking threads,
-    /// which it does only when nothing is ready; at most once a [`VISIT_INTERVAL`].
-    ///
-    /// Its preemption timer would do the same, but must not be short: if it fires between being
-    /// armed and being looked at, glommio 0.9 goes to sleep although tasks are ready.
-    pub(super) async fn visit_reactor(&self) -> bool {
-        let now = self.now();
-        if now < self.0.visit_at.get() {
-            return false;
+    pub(in crate::runtime) async fn sleep_until(&self, deadline: Monotonic) {
+        if deadline > self.now() {
+            self.0.timers.sleep_until(deadline).await;
         }
-        self.0.visit_at.set(now + VISIT_INTERVAL);
-        glommio::timer::sleep(SHORTEST).await;
-        true
     }
 
-    pub(in crate::runtime) async fn sleep_until(&self, deadline: Monotonic) {
-        let span = deadline.saturating_since(self.now());
-        if !span.is_zero() {
-            glommio::timer::sleep(span).await;
-        }
+    /// Awaits what a thread with another runtime brings about.
+    pub(in crate::runtime) async fn outside<F: Future>(&self, future: F) -> F::Output {
+        outside::wait(self, future).await
     }
 
     pub(in crate::runtime) async fn blocking<T: Send + 'static>(
@@ -181,21 +237,23 @@ impl UringHandle {
         result.await.expect("work that was started is ended before its executor")
     }
 
-    /// Starts work on a blocking thread and counts it until it has ended, whoever still waits for
-    /// it: a thread of glommio's that finds its executor gone panics.
+    /// Starts work on a blocking thread; the executor ends after it, whoever still waits for it.
     fn start_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
         done: impl FnOnce(T) + 'static,
     ) {
-        self.0.blocking.set(self.0.blocking.get() + 1);
+        let pool = self.0.blocking_pool.get_or_init(|| {
+            let pool = BlockingPool::start(self.0.ring.wake_flag());
+            let pool = Rc::new(pool.expect("the process may start threads, or cannot start"));
+            self.add_source(pool.clone());
+            pool
+        });
         let handle = self.clone();
-        glommio::spawn_local(async move {
-            done(glommio::executor().spawn_blocking(work).await);
-            handle.0.blocking.set(handle.0.blocking.get() - 1);
+        pool.submit(work, move |value| {
+            done(value);
             handle.0.unblocked.notify_all();
-        })
-        .detach();
+        });
     }
 
     /// Closes a descriptor on another thread.
@@ -211,8 +269,14 @@ impl UringHandle {
     }
 
     /// Runs `main` with the driver beside it, then ends what still waits.
-    pub(super) async fn run<T>(&self, spin_max: Duration, main: impl Future<Output = T>) -> T {
+    pub(super) async fn run<T: 'static>(
+        &self,
+        spin_max: Duration,
+        main: impl Future<Output = T> + 'static,
+    ) -> T {
         let driver = glommio::spawn_local_into(driver::drive(self.clone(), spin_max), self.0.hot)
+            .expect("the lanes live as long as the executor");
+        let main = glommio::spawn_local_into(self.counted(main), self.0.hot)
             .expect("the lanes live as long as the executor");
         let result = main.await;
         // Tasks that nobody but the ring keeps are dropped with what they own; each round may
@@ -226,16 +290,28 @@ impl UringHandle {
         self.0.stopped.set(true);
         loop {
             let ended = self.0.unblocked.listen();
-            if self.0.blocking.get() == 0 {
+            if self.0.blocking_pool.get().is_none_or(|pool| pool.is_idle()) {
                 break;
             }
             ended.await;
         }
         self.0.stopping.set(true);
-        self.0.ring.poke();
         driver.await;
         self.0.sources.borrow_mut().clear();
+        self.0.sentinels.iter().for_each(|sentinel| sentinel.dismiss());
         result
+    }
+}
+
+/// A source that is looked at while this lives.
+pub(super) struct Listed {
+    handle: UringHandle,
+    source: Rc<dyn Source>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.handle.0.sources.borrow_mut().retain(|source| !Rc::ptr_eq(source, &self.source));
     }
 }
 

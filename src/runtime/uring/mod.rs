@@ -1,15 +1,16 @@
 //! The real machine: a glommio executor and an own io_uring for each thread.
 //!
-//! glommio places threads, queues tasks and keeps timers; sockets and files go through the ring of
-//! [`ring`], which one task turns ([`driver`]). Invariants: whatever the kernel may still read or
+//! glommio places threads and queues tasks; sockets and files go through the ring of [`ring`], which
+//! one task turns and sleeps in ([`driver`]). Invariants: whatever the kernel may still read or
 //! write is owned by an operation or by the ring; nothing blocks the thread; no glommio type
 //! leaves this folder. Deliberately absent: any policy of the rooms above.
 
+mod blocking_pool;
 #[expect(unsafe_code, reason = "writes from buffers that a table keeps")]
 mod commit_thread;
 #[expect(unsafe_code, reason = "statvfs and syncfs")]
 mod directory;
-#[expect(unsafe_code, reason = "sched_yield and an eventfd for glommio")]
+#[expect(unsafe_code, reason = "sched_yield, and reads an eventfd")]
 mod driver;
 mod executor;
 #[expect(unsafe_code, reason = "gives the kernel addresses of held buffers")]
@@ -19,16 +20,19 @@ mod handle;
 #[expect(unsafe_code, reason = "gives the kernel addresses of held buffers")]
 mod net;
 mod operation;
+mod outside;
 #[expect(unsafe_code, reason = "shares buffers with the kernel")]
 mod receive_pool;
 #[expect(unsafe_code, reason = "enters the kernel")]
 mod ring;
+mod sentinel;
 #[expect(unsafe_code, reason = "plain socket calls")]
 mod socket;
 mod spin;
 #[cfg(test)]
 #[expect(unsafe_code, reason = "evicts pages to make a file cold")]
 mod tests;
+mod timers;
 #[expect(unsafe_code, reason = "an eventfd")]
 mod wake;
 

@@ -1,7 +1,7 @@
 //! The shard's own io_uring: submitting operations, reaping their completions, sleeping.
 //!
 //! `SINGLE_ISSUER | DEFER_TASKRUN`: completions appear only when this thread enters the kernel
-//! with GETEVENTS, which the driver does once a turn. What an operation points to is owned by its
+//! with GETEVENTS, which the driver does once a turn and whenever it sleeps. What an operation points to is owned by its
 //! [`Operation`] while that is alive and by its slot here afterwards, until its completion, so
 //! that the kernel never writes to memory that was freed.
 
@@ -12,8 +12,9 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use io_uring::types::CancelBuilder;
+use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 
@@ -41,9 +42,6 @@ struct RingCore {
     pushed: Cell<u64>,
     consumed: Cell<u64>,
     reaped: RefCell<Vec<(u64, Completion)>>,
-    /// Wakes the driver when a task submits while it sleeps.
-    driver: RefCell<Option<Waker>>,
-    poked: Cell<bool>,
     /// Those who wait until the kernel has consumed an entry, by its number.
     consumption: RefCell<VecDeque<(u64, Waker)>>,
     wake: WakeFlag,
@@ -132,8 +130,7 @@ impl Ring {
             .setup_clamp()
             .dontfork()
             .build(SUBMISSIONS)?;
-        uring.submitter().register_eventfd(wake.descriptor())?;
-        let ring = Ring(Rc::new(RingCore {
+        Ok(Ring(Rc::new(RingCore {
             uring: RefCell::new(uring),
             slots: RefCell::new(Slab::new()),
             generation: Cell::new(0),
@@ -141,14 +138,10 @@ impl Ring {
             pushed: Cell::new(0),
             consumed: Cell::new(0),
             reaped: RefCell::new(Vec::with_capacity(COMPLETIONS as usize)),
-            driver: RefCell::new(None),
-            poked: Cell::new(false),
             consumption: RefCell::new(VecDeque::new()),
             wake,
             commits_in_flight: Cell::new(0),
-        }));
-        ring.notify_by_eventfd(false);
-        Ok(ring)
+        })))
     }
 
     /// What other threads wake this shard with.
@@ -261,48 +254,18 @@ impl Ring {
         entered || progress
     }
 
-    /// Lets completions signal the eventfd, or not.
-    pub(super) fn notify_by_eventfd(&self, on: bool) {
-        let mut uring = self.0.uring.borrow_mut();
-        let completions = uring.completion();
-        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
-    }
-
-    /// Enters the kernel even if no flag asks for it, so that an eventfd notification that was off
-    /// cannot have been missed.
-    pub(super) fn enter_before_sleep(&self) -> bool {
-        let pending = self.0.uring.borrow_mut().submission().len() as u32;
-        self.enter_now(pending);
-        self.turn()
-    }
-
-    /// Remembers whom to wake when a task of this thread submits; none while awake.
-    pub(super) fn set_driver(&self, waker: Option<Waker>) {
-        self.0.driver.replace(waker);
-    }
-
-    /// Ends the driver's sleep, from this thread: there is something to submit or to flush.
-    pub(in crate::runtime) fn poke(&self) {
-        if let Some(driver) = self.0.driver.take() {
-            self.0.poked.set(true);
-            driver.wake();
-        }
-    }
-
-    /// Whether the driver was poked since it last asked.
-    pub(super) fn take_poked(&self) -> bool {
-        self.0.poked.take()
-    }
-
-    /// Whether something waits for the next turn. The kernel's TASKRUN flag is no sign of it: it may
-    /// stay set after its work was done, when the work is taken between being added and being told.
-    pub(super) fn has_work(&self) -> bool {
-        let mut uring = self.0.uring.borrow_mut();
-        let (_, submission, completion) = uring.split();
-        !submission.is_empty()
-            || !completion.is_empty()
-            || submission.cq_overflow()
-            || !self.0.backlog.borrow().is_empty()
+    /// Submits what there is and sleeps until a completion, at most for `limit`.
+    pub(super) fn wait(&self, limit: Option<Duration>) {
+        self.drain_backlog();
+        let limit = limit.map(Timespec::from);
+        let uring = self.0.uring.borrow();
+        let entered = match &limit {
+            Some(limit) => {
+                uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(limit))
+            }
+            None => uring.submit_and_wait(1),
+        };
+        self.entered(entered);
     }
 
     fn enter(&self) -> bool {
@@ -323,11 +286,16 @@ impl Ring {
         let uring = self.0.uring.borrow();
         let flags = io_uring::EnterFlags::GETEVENTS.bits();
         // SAFETY: no argument is passed, and every queued entry kept the promise of its submitter.
-        match unsafe { uring.submitter().enter::<()>(pending, 0, flags, None) } {
+        self.entered(unsafe { uring.submitter().enter::<()>(pending, 0, flags, None) });
+    }
+
+    fn entered(&self, result: io::Result<usize>) {
+        match result {
             Ok(count) => self.0.consumed.set(self.0.consumed.get() + count as u64),
             Err(error) => match error.raw_os_error() {
-                // The next turn tries again; completions in between make room.
-                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
+                // The next turn tries again; completions in between make room. Or nothing came in
+                // the time that was given.
+                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME) => {}
                 _ => panic!("the ring of this shard is broken: {error}"),
             },
         }
@@ -337,7 +305,6 @@ impl Ring {
         if !self.0.backlog.borrow().is_empty() || !self.try_push(&first, second.as_ref()) {
             self.0.backlog.borrow_mut().push_back((first, second));
         }
-        self.poke();
     }
 
     /// Pushes a whole chain or nothing: the kernel breaks a chain at the end of a submission.

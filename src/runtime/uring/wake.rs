@@ -33,11 +33,6 @@ impl WakeFlag {
         self.0.eventfd.as_raw_fd()
     }
 
-    /// A second descriptor of the same eventfd.
-    pub(super) fn duplicate(&self) -> io::Result<OwnedFd> {
-        self.0.eventfd.try_clone()
-    }
-
     /// Says that the shard is about to sleep; it must look at its inputs once more after this.
     pub(super) fn going_to_sleep(&self) {
         self.0.sleeping.store(true, Ordering::SeqCst);

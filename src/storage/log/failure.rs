@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::producers::SequenceError;
 use crate::model::{ErrorCode, Offset};
-use crate::record::{BatchError, RecordError};
+use crate::record::BatchError;
 use crate::storage::journal::Poisoned;
 
 /// The log directory has failed: nothing more is written to it until the broker is restarted.
@@ -103,28 +103,6 @@ pub enum LogReadError {
     /// The segment does not hold what was written to it.
     #[error(transparent)]
     Corrupt(#[from] SegmentDamaged),
-}
-
-/// Why no record was looked up by its time.
-#[derive(Debug, thiserror::Error)]
-pub enum LogLookUpError {
-    /// Nothing was read.
-    #[error(transparent)]
-    Read(#[from] LogReadError),
-    /// A compressed record is larger than the topic permits by now.
-    #[error("batch {base}: {error}; raise it for this topic")]
-    TooLarge {
-        /// The offset of the batch's first record.
-        base: Offset,
-        /// The record's size and the limit.
-        error: RecordError,
-    },
-}
-
-impl From<SegmentDamaged> for LogLookUpError {
-    fn from(damaged: SegmentDamaged) -> LogLookUpError {
-        LogReadError::from(damaged).into()
-    }
 }
 
 /// A segment does not hold what was written to it.

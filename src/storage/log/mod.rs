@@ -52,9 +52,7 @@ pub mod timestamps;
 pub mod window;
 
 pub use config::LogConfig;
-pub use failure::{
-    BatchRefused, LogAppendError, LogLookUpError, LogReadError, SegmentDamaged, StorageFailed,
-};
+pub use failure::{BatchRefused, LogAppendError, LogReadError, SegmentDamaged, StorageFailed};
 pub use partition_log::{AppendMode, Appended, Log, Ticket};
 pub use producers::SequenceError;
 pub use read::{FileRange, ReadBytes, ReadPart};

@@ -535,7 +535,7 @@ impl LogShared {
             last_offset,
             now_ms,
             segment_bytes: core.config.segment_bytes_max(),
-            segment_ms: core.config.segment_ms_of(self.id, core.active().state.base),
+            segment_ms: core.config.segment_ms,
         };
         let Some(reason) = core.active().should_roll(&terms) else { return Ok(()) };
         let arena = self.engine.runtime.arena();

@@ -40,7 +40,7 @@ pub struct RollTerms {
     pub now_ms: i64,
     /// `segment.bytes`.
     pub segment_bytes: u32,
-    /// `segment.ms`, less what `segment.jitter.ms` takes off.
+    /// `segment.ms`.
     pub segment_ms: i64,
 }
 

@@ -6,14 +6,12 @@
 
 use std::rc::Rc;
 
-use super::failure::{LogLookUpError, LogReadError, SegmentDamaged};
+use super::failure::{LogReadError, SegmentDamaged};
 use super::partition_log::{Log, LogShared};
 use crate::model::limits::COLD_READ_BYTES_MAX;
 use crate::model::units::MIB;
 use crate::model::{LeaderEpoch, Offset};
-use crate::record::{
-    BATCH_HEADER_BYTES, BatchHeader, BatchView, Compression, DecompressionCaps, RecordError,
-};
+use crate::record::{BATCH_HEADER_BYTES, BatchHeader, BatchView, DecompressionCaps};
 
 /// A record that a timestamp led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +51,13 @@ impl Log {
         &self,
         timestamp: i64,
         limit: Offset,
-    ) -> Result<Option<TimedOffset>, LogLookUpError> {
+    ) -> Result<Option<TimedOffset>, LogReadError> {
         let found = self.0.look_while_the_start_moves(async || self.0.first_since(timestamp).await);
         Ok(found.await?.filter(|found| found.offset < limit))
     }
 
     /// The first record with the log's largest timestamp, if it is below `limit` (KIP-734).
-    pub async fn max_timestamp(
-        &self,
-        limit: Offset,
-    ) -> Result<Option<TimedOffset>, LogLookUpError> {
+    pub async fn max_timestamp(&self, limit: Offset) -> Result<Option<TimedOffset>, LogReadError> {
         let found = self.0.look_while_the_start_moves(async || self.0.first_of_largest().await);
         Ok(found.await?.filter(|found| found.offset < limit))
     }
@@ -72,8 +67,8 @@ impl LogShared {
     /// Looks again from the log's new start for as long as it passes what a look was looking at.
     async fn look_while_the_start_moves(
         &self,
-        look: impl AsyncFn() -> Result<Option<TimedOffset>, LogLookUpError>,
-    ) -> Result<Option<TimedOffset>, LogLookUpError> {
+        look: impl AsyncFn() -> Result<Option<TimedOffset>, LogReadError>,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
         loop {
             let start = self.core().start;
             let found = look().await;
@@ -91,7 +86,7 @@ impl LogShared {
     async fn first_since(
         self: &Rc<Self>,
         timestamp: i64,
-    ) -> Result<Option<TimedOffset>, LogLookUpError> {
+    ) -> Result<Option<TimedOffset>, LogReadError> {
         let mut after = Offset(-1);
         loop {
             let Some((base, largest)) = self.next_segment(after)? else { return Ok(None) };
@@ -107,7 +102,7 @@ impl LogShared {
         }
     }
 
-    async fn first_of_largest(self: &Rc<Self>) -> Result<Option<TimedOffset>, LogLookUpError> {
+    async fn first_of_largest(self: &Rc<Self>) -> Result<Option<TimedOffset>, LogReadError> {
         let (base, from, largest) = {
             let core = self.core();
             let first = core.segment_of(core.start);
@@ -171,14 +166,13 @@ impl LogShared {
         base: Offset,
         mut position: u32,
         sought: Sought,
-    ) -> Result<Option<TimedOffset>, LogLookUpError> {
+    ) -> Result<Option<TimedOffset>, LogReadError> {
         let mut bytes = COLD_READ_BYTES_MAX;
         loop {
-            let (end, start, record_bytes_max) = {
+            let (end, start) = {
                 let core = self.core();
                 let index = core.segment_index(base).ok_or_else(|| core.gone())?;
-                let record_bytes_max = core.config.decompressed_record_bytes_max as usize;
-                (core.segments[index].state.bytes, core.start, record_bytes_max)
+                (core.segments[index].state.bytes, core.start)
             };
             if position >= end {
                 return Ok(None);
@@ -200,9 +194,8 @@ impl LogShared {
                     }
                     let mut batch = vec![0; header.size_bytes];
                     region.copy_out(position, &mut batch);
-                    let found = first_met(&batch, sought, start, record_bytes_max)?;
-                    if found.is_some() {
-                        return Ok(found);
+                    if let Some(found) = first_met(&batch, sought, start) {
+                        return Ok(Some(found));
                     }
                 }
                 position = batch_end;
@@ -227,33 +220,14 @@ impl Sought {
 
 /// The first record of a batch that meets what is sought; `None` also for one that cannot be
 /// opened, because its producer lied about it.
-fn first_met(
-    batch: &[u8],
-    sought: Sought,
-    start: Offset,
-    record_bytes_max: usize,
-) -> Result<Option<TimedOffset>, LogLookUpError> {
-    let Ok(view) = BatchView::parse(batch) else { return Ok(None) };
-    let Ok(opened) = view.open(CAPS) else { return Ok(None) };
-    let mut records = view.records(&opened);
-    if view.compression != Compression::None {
-        records = records.limited_to(record_bytes_max);
-    }
-    for record in records {
-        match record {
-            Ok(record) if record.offset >= start && sought.is_met(record.timestamp) => {
-                return Ok(Some(TimedOffset {
-                    offset: record.offset,
-                    timestamp: record.timestamp,
-                    leader_epoch: view.leader_epoch,
-                }));
-            }
-            Ok(_) => {}
-            Err(error @ RecordError::TooLarge { .. }) => {
-                return Err(LogLookUpError::TooLarge { base: view.base_offset, error });
-            }
-            Err(_) => return Ok(None),
-        }
-    }
-    Ok(None)
+fn first_met(batch: &[u8], sought: Sought, start: Offset) -> Option<TimedOffset> {
+    let view = BatchView::parse(batch).ok()?;
+    let opened = view.open(CAPS).ok()?;
+    let mut records = view.records(&opened).map_while(Result::ok);
+    let found = records.find(|record| record.offset >= start && sought.is_met(record.timestamp))?;
+    Some(TimedOffset {
+        offset: found.offset,
+        timestamp: found.timestamp,
+        leader_epoch: view.leader_epoch,
+    })
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::model_tests::start;
 use crate::model::units::KIB;
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions, Compression};
+use crate::record::{BatchBuilder, BatchOptions};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{Host, SimOptions, World};
 use crate::runtime::sync::select2;
-use crate::storage::{AppendMode, Log, LogConfig, LogLookUpError, Store, TimedOffset};
+use crate::storage::{AppendMode, Log, LogConfig, LogReadError, Store, TimedOffset};
 
 const BATCHES: i64 = 100;
 
-type Found = Result<Option<TimedOffset>, LogLookUpError>;
+type Found = Result<Option<TimedOffset>, LogReadError>;
 type Look = for<'a> fn(&'a Log, Offset) -> Pin<Box<dyn Future<Output = Found> + 'a>>;
 
 fn open_log(store: &Store) -> Log {
@@ -23,24 +23,19 @@ fn open_log(store: &Store) -> Log {
     store.create(id, "orders", config)
 }
 
-/// Appends one record of 3 KiB.
-async fn append(runtime: &Runtime, log: &Log, compression: Compression, timestamp: i64) {
-    let mut builder = BatchBuilder::new(BatchOptions { compression, ..BatchOptions::default() });
-    builder.append(timestamp, None, Some(&[0; 3 * KIB]), &[]);
-    let batch = builder.finish();
-    log.prepare_append(batch.len()).await.expect("room");
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
-}
-
 /// Fills a log with one record a batch, stops, and starts with nothing of it in memory.
 async fn reopened(host: &Host, timestamp: impl Fn(i64) -> i64) -> (Runtime, Store, Log) {
     let runtime = host.runtime();
     let (store, _) = start(&runtime).await;
     let log = open_log(&store);
     for number in 0..BATCHES {
-        append(&runtime, &log, Compression::None, timestamp(number)).await;
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        builder.append(timestamp(number), None, Some(&[0; 3 * KIB]), &[]);
+        let batch = builder.finish();
+        log.prepare_append(batch.len()).await.expect("room");
+        let now_ms = runtime.wall_clock_ms();
+        let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
+        log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
     }
     store.close().await.expect("a clean stop");
     let (store, _) = start(&runtime).await;
@@ -81,26 +76,4 @@ fn a_look_up_by_time_begins_again_where_the_start_has_passed_it() {
     check(Offset(50), |number| 1_000 + number, since);
     let largest: Look = |log, end| Box::pin(log.max_timestamp(end));
     check(Offset(40), |number| 9_000 - number, largest);
-}
-
-#[test]
-fn a_look_up_opens_no_compressed_record_that_is_larger_than_permitted() {
-    let world = World::new(1, SimOptions::default());
-    let runtime = world.host().runtime();
-    let (store, _) = world.run_until(start(&runtime));
-    let log = open_log(&store);
-    for (compression, timestamp) in [(Compression::None, 1), (Compression::Zstd, 2)] {
-        world.run_until(append(&runtime, &log, compression, timestamp));
-    }
-    let look = |timestamp, decompressed_record_bytes_max| {
-        log.set_config(LogConfig { decompressed_record_bytes_max, ..log.config() });
-        world.run_until(log.offset_for_timestamp(timestamp, log.end_offset()))
-    };
-    let offset = |found: Found| found.expect("a look").map(|found| found.offset);
-    assert_eq!(offset(look(1, 3000)), Some(Offset(0)), "it is not compressed");
-    let refused = look(2, 3000).expect_err("it is larger");
-    assert!(matches!(refused, LogLookUpError::TooLarge { base: Offset(1), .. }), "{refused}");
-    assert!(refused.to_string().contains("max.decompressed.message.bytes is 3000"), "{refused}");
-    assert_eq!(offset(look(2, 4000)), Some(Offset(1)));
-    world.run_until(store.close()).expect("a clean stop");
 }
