@@ -7,5 +7,6 @@
 
 pub mod group;
 pub mod message;
+pub mod offsets;
 pub mod partition;
 pub mod records;

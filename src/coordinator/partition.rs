@@ -4,14 +4,47 @@
 //! snapshot and the batches after it), says that loading is over, and from then on turns every
 //! [`PartitionAction::Write`] into an append. Writes are appended in the order of their ids and
 //! reported in that order, each once; what a write carried is answered and visible only then.
+//!
+//! Invariants:
+//! - Durable state changes only by what the log holds: by [`GroupPartition::replay`], or when a write
+//!   is reported durable, and by the same effects. So a snapshot is what a replay would give.
+//! - A group whose generation is durable has its state machine, except while its deletion is on its
+//!   way. A group that only keeps offsets has none.
+//! - What is being written is marked ([`GroupOffsets::begin`](super::offsets::GroupOffsets::begin)),
+//!   and nothing that the broker deletes by itself overtakes it.
+//!
+//! Deliberately absent: the encoding of requests (in `api/`), and records of other kinds of groups,
+//! which are skipped and counted. They stay in the log; a snapshot does not have them, so a Klamm that
+//! learns to read them gives its snapshots another version and replays the log once.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
-use thiserror::Error;
+use rustc_hash::FxHashMap;
 
+use super::group::{Event, GroupSettings};
 use super::message::{Answer, Request, Ticket};
-use crate::model::{ErrorCode, Offset, PartitionIndex, TopicId};
+use crate::model::{ErrorCode, PartitionIndex, TopicId};
 use crate::runtime::Monotonic;
+
+mod held;
+#[cfg(test)]
+mod history_tests;
+mod members;
+mod replay;
+mod requests;
+mod snapshot;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod writes;
+
+use held::Held;
+pub use replay::ReplayError;
+pub use snapshot::SnapshotError;
+use sweep::Sweep;
+use writes::InFlight;
 
 /// A write that the driver is asked for; ids rise by one from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,7 +53,9 @@ pub struct WriteId(pub u64);
 /// What the broker's configuration says about groups and offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoordinatorSettings {
-    /// `offset.metadata.max.bytes`.
+    /// What concerns the members of groups.
+    pub group: GroupSettings,
+    /// `offset.metadata.max.bytes`; Kafka counts UTF-16 units, and so do we.
     pub offset_metadata_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
     pub offsets_retention_ms: i64,
@@ -37,7 +72,7 @@ pub enum PartitionEvent {
     Written(WriteId, Result<(), ErrorCode>),
     /// The time that [`GroupPartition::deadline`] named has come.
     Timeout,
-    /// Nobody waits for this answer any more.
+    /// Nobody waits for this answer any more. An answer that waits for a write may still come.
     Gone(Ticket),
     /// A topic is deleted; another may have its name by now.
     TopicDeleted {
@@ -60,57 +95,63 @@ pub enum PartitionAction {
     Write(WriteId, Vec<u8>),
 }
 
-/// Why a batch of the log could not be replayed; the log is damaged or not of this topic.
-#[derive(Debug, Error)]
-pub enum ReplayError {
-    /// The bytes are not a record batch.
-    #[error("a batch of the offsets topic is unreadable: {0}")]
-    Batch(#[from] crate::record::BatchError),
-}
-
-/// Why a snapshot was not taken; the log has everything that it had.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SnapshotError {
-    /// A snapshot of another version.
-    #[error("the snapshot's format is unknown")]
-    UnknownFormat,
+/// The two clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Monotonic,
+    /// Milliseconds since 1970.
+    now_ms: i64,
 }
 
 /// The groups and offsets of one partition of `__consumer_offsets`.
-#[derive(Debug)]
 pub struct GroupPartition {
     settings: Rc<CoordinatorSettings>,
     loaded: bool,
+    groups: FxHashMap<Rc<str>, Held>,
+    /// Times at which groups are to be looked at; one that moved to a later time is put back when
+    /// its turn has come, so that a heartbeat costs nothing here.
+    timers: BinaryHeap<Reverse<(Monotonic, Rc<str>)>>,
+    /// Whose state machine keeps an answer back.
+    parked: FxHashMap<Ticket, Rc<str>>,
+    /// What is being written, in order.
+    writes: VecDeque<InFlight>,
+    writes_bytes: usize,
+    next_write: u64,
+    /// Parts of a request's writes that failed before the last part was reported.
+    failed_parts: FxHashMap<Ticket, ErrorCode>,
+    sweeps: VecDeque<Sweep>,
+    /// When the sweep goes on, unless it waits for its writes.
+    sweep_at: Option<Monotonic>,
+    /// What all groups take in memory, about.
+    bytes: usize,
+    /// Records that were replayed and are not ours to understand.
+    skipped_records: u64,
 }
 
 impl GroupPartition {
     /// The partition before anything was replayed.
     pub fn new(settings: Rc<CoordinatorSettings>) -> GroupPartition {
-        GroupPartition { settings, loaded: false }
-    }
-
-    /// The partition as a snapshot has it, and the offset of the first batch that it lacks.
-    pub fn from_snapshot(
-        snapshot: &[u8],
-        settings: Rc<CoordinatorSettings>,
-    ) -> Result<(GroupPartition, Offset), SnapshotError> {
-        let _ = (snapshot, settings);
-        Err(SnapshotError::UnknownFormat)
-    }
-
-    /// Takes in one record batch of the log.
-    pub fn replay(&mut self, batch: &[u8]) -> Result<(), ReplayError> {
-        crate::record::BatchView::parse(batch)?;
-        Ok(())
-    }
-
-    /// Ends the loading: members' sessions begin now.
-    pub fn finish_loading(&mut self, now: Monotonic) {
-        let _ = now;
-        self.loaded = self.settings.batch_bytes_max > 0;
+        GroupPartition {
+            settings,
+            loaded: false,
+            groups: FxHashMap::default(),
+            timers: BinaryHeap::new(),
+            parked: FxHashMap::default(),
+            writes: VecDeque::new(),
+            writes_bytes: 0,
+            next_write: 0,
+            failed_parts: FxHashMap::default(),
+            sweeps: VecDeque::new(),
+            sweep_at: None,
+            bytes: 0,
+            skipped_records: 0,
+        }
     }
 
     /// Takes an event at a time in the monotonic clock and in milliseconds since 1970.
+    ///
+    /// # Panics
+    /// If a write is reported that is not the oldest one on its way.
     pub fn step(
         &mut self,
         now: Monotonic,
@@ -118,21 +159,50 @@ impl GroupPartition {
         event: PartitionEvent,
         out: &mut Vec<PartitionAction>,
     ) {
-        let _ = (now, now_ms);
-        if let PartitionEvent::Request(ticket, request) = event {
-            let answer = request.refused(ErrorCode::CoordinatorLoadInProgress);
-            out.push(PartitionAction::Reply(ticket, answer));
+        let at = Moment { now, now_ms };
+        match event {
+            PartitionEvent::Request(ticket, request) if self.loaded => {
+                self.request(at, ticket, request, out);
+            }
+            PartitionEvent::Request(ticket, request) => {
+                let answer = match &request {
+                    // Kafka lets members believe that they are alive while it loads.
+                    Request::Heartbeat(_) => Answer::Heartbeat(ErrorCode::None),
+                    _ => request.refused(ErrorCode::CoordinatorLoadInProgress),
+                };
+                out.push(PartitionAction::Reply(ticket, answer));
+            }
+            PartitionEvent::Written(id, result) => self.written(at, id, result, out),
+            PartitionEvent::Timeout => {
+                self.fire_timers(at, out);
+                self.sweep(at, out);
+            }
+            PartitionEvent::Gone(ticket) => {
+                if let Some(group) = self.parked.remove(&ticket) {
+                    self.step_group(at, &group, Event::Gone(ticket), out);
+                }
+            }
+            PartitionEvent::TopicDeleted { topic, id } => {
+                self.sweep_topic(topic, id);
+                self.sweep(at, out);
+            }
+            PartitionEvent::ExpireOffsets => {
+                self.sweep_expired();
+                self.sweep(at, out);
+            }
         }
+        self.settle_refused(at, out);
     }
 
-    /// When a `Timeout` is due, if ever.
+    /// When a `Timeout` is due, if ever. It may be early, never late.
     pub fn deadline(&self) -> Option<Monotonic> {
-        None
+        let timer = self.timers.peek().map(|Reverse((time, _))| *time);
+        timer.into_iter().chain(self.sweep_at).min()
     }
 
-    /// Everything that is durable up to and without the batch at `through`.
-    pub fn snapshot(&self, through: Offset) -> Vec<u8> {
-        through.0.to_be_bytes().to_vec()
+    /// How many replayed records were of kinds that are not known here.
+    pub fn skipped_records(&self) -> u64 {
+        self.skipped_records
     }
 }
 
@@ -143,23 +213,4 @@ pub fn partition_of(group: &str, partition_count: i32) -> PartitionIndex {
         .encode_utf16()
         .fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     PartitionIndex(hash.checked_abs().unwrap_or(0) % partition_count)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_where_kafka_looks_for_them() {
-        // From `String.hashCode` in Java; "polygenelubricants" hashes to `Integer.MIN_VALUE`.
-        for (group, partition) in [
-            ("", 0),
-            ("a", 47),
-            ("test-group", 12),
-            ("polygenelubricants", 0),
-            ("grüße-\u{1F980}", 30),
-        ] {
-            assert_eq!(partition_of(group, 50), PartitionIndex(partition), "{group}");
-        }
-    }
 }

@@ -65,6 +65,16 @@ pub const METADATA_CHECKPOINT_BYTES_MAX: usize = GIB;
 /// Commands that wait for the controller before their askers have to wait.
 pub const COMMANDS_WAITING_MAX: usize = 1024;
 
+/// Groups of one partition of `__consumer_offsets`: Kafka's default of 50 partitions keeps five
+/// million.
+pub const COORDINATOR_GROUPS_MAX: usize = 100_000;
+/// What the groups and offsets of one such partition take before it takes in no new ones: half a
+/// million offsets, or the subscriptions of a thousand groups of a thousand members.
+pub const COORDINATOR_BYTES_MAX: usize = 64 * MIB;
+/// Writes of one such partition that are not durable yet before it puts off what would add to them:
+/// sixteen of the largest batches of Kafka's default `max.message.bytes`.
+pub const COORDINATOR_WRITES_BYTES_MAX: usize = 16 * MIB;
+
 /// Kafka's cap on a segment.
 pub const SEGMENT_BYTES_MAX: usize = 2 * GIB - 1;
 /// Messages that wait on one link of the mesh before its sender keeps them back.
