@@ -11,7 +11,7 @@ use crate::protocol::metadata_request::MetadataRequest;
 use crate::protocol::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use crate::shard::AdvertisedListener;
+use crate::shard::{AdvertisedListener, Shard};
 
 /// The first version that may ask for topics by id.
 const VERSION_ASK_BY_ID: i16 = 12;
@@ -72,6 +72,11 @@ impl<'a> View<'a> {
         View { image, node_id, listener: context.listener() }
     }
 
+    /// The view of a client that came by `listener`; `image` is that of `shard`.
+    pub fn through(shard: &Shard, image: &'a Image, listener: &'a AdvertisedListener) -> View<'a> {
+        View { image, node_id: shard.settings().node_id, listener }
+    }
+
     /// Every broker that can be reached.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint<'a>> {
         let view = *self;
@@ -89,7 +94,8 @@ impl<'a> View<'a> {
         offline.map(|id| id.0).collect()
     }
 
-    fn endpoint(&self, id: BrokerId) -> Option<Endpoint<'a>> {
+    /// Where a broker is reached, if it can be.
+    pub fn endpoint(&self, id: BrokerId) -> Option<Endpoint<'a>> {
         self.endpoint_of(self.image.broker(id)?)
     }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::api::encode::Responder;
+use crate::api::metadata::is_internal;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::model::{ErrorCode, LogId, Offset, PartitionIndex, TopicId};
@@ -17,6 +18,9 @@ use crate::shard::{AppendFailure, Appended, Appends, SentAppends};
 const VERSION_TOPIC_IDS: i16 = 13;
 /// The first version that may carry zstd.
 const VERSION_ZSTD: i16 = 7;
+
+/// What Kafka's own administration tools call themselves: they may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
 
 /// One partition of the request, for the answer.
 struct Asked {
@@ -35,6 +39,7 @@ struct AskedTopic {
 pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> Reply {
     let acks = request.acks;
     let whole = refused_as_a_whole(&request);
+    let may_write_internal = context.client_id() == Some(ADMIN_CLIENT_ID);
     let mut appends = Appends::new(context.shard(), acks);
     let mut asked = Vec::with_capacity(request.topic_data.len());
     for topic in &request.topic_data {
@@ -43,6 +48,9 @@ pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> R
         for data in &topic.partition_data {
             let mut one = Asked { index: data.index, faults: Vec::new() };
             match whole.map_or(found, Err) {
+                Ok(id) if !may_write_internal && is_internal_topic(context, id) => {
+                    appends.refuse(internal_refusal(context, id));
+                }
                 Ok(id) => append(context, &mut appends, id, data, &mut one).await,
                 Err(code) => appends.refuse(code.into()),
             }
@@ -56,6 +64,17 @@ pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> R
         return Reply::later(unanswered(sent));
     }
     Reply::later(answer(responder, asked, sent))
+}
+
+fn is_internal_topic(context: &RequestContext, id: TopicId) -> bool {
+    context.shard().image().topic(id).is_some_and(|topic| is_internal(topic.name()))
+}
+
+fn internal_refusal(context: &RequestContext, id: TopicId) -> AppendFailure {
+    let image = context.shard().image();
+    let name = image.topic(id).map_or("", |topic| topic.name());
+    let message = Some(format!("Cannot append to internal topic {name}"));
+    AppendFailure { message, ..ErrorCode::InvalidTopicException.into() }
 }
 
 fn refused_as_a_whole(request: &ProduceRequest<'_>) -> Option<ErrorCode> {

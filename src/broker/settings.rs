@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::config::{self, BrokerConfig};
+use crate::config::{self, BrokerConfig, GroupConfig};
+use crate::coordinator::group::GroupSettings;
+use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{BrokerConfigRules, CommandError, Settings as CommandSettings};
 use crate::metadata::{Broker, Listener};
 use crate::model::ErrorCode;
 use crate::server::QuotaLimits;
-use crate::shard::{AdvertisedListener, Settings};
+use crate::shard::{AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings};
 
 /// What clients are told of the listeners: a port 0 becomes the one that the kernel chose.
 pub fn advertised(config: &BrokerConfig, bound: &[SocketAddr]) -> Vec<AdvertisedListener> {
@@ -42,8 +44,40 @@ pub fn of_shards(
         connection_idle_max: config.connections_max_idle_ms.map(Duration::from_millis),
         producer_expiration_ms: saturating(config.producer_id_expiration_ms),
         connections_move_to_owner: config.move_connections_to_owner,
+        groups: groups(&config.groups),
         topic_defaults: config.topic_defaults.clone(),
         broker_configs: config.entries.clone(),
+    }
+}
+
+/// Kafka's own type has no more room.
+fn clamped(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+fn groups(config: &GroupConfig) -> CoordinationSettings {
+    let minutes = i64::from(config.offsets_retention_minutes);
+    CoordinationSettings {
+        coordinator: CoordinatorSettings {
+            group: GroupSettings {
+                min_session_timeout_ms: clamped(config.session_timeout_ms_min),
+                max_session_timeout_ms: clamped(config.session_timeout_ms_max),
+                initial_rebalance_delay_ms: clamped(config.initial_rebalance_delay_ms),
+                size_max: clamped(config.members_max),
+            },
+            offset_metadata_bytes_max: config.offset_metadata_bytes_max as usize,
+            offsets_retention_ms: minutes * 60_000,
+            // Each partition's own is that of its topic.
+            batch_bytes_max: 0,
+        },
+        offsets_check_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
+        offsets_topic: OffsetsTopic {
+            partition_count: clamped(config.offsets_topic_partitions),
+            replication_factor: config
+                .offsets_topic_replication_factor
+                .and_then(|factor| i16::try_from(factor).ok()),
+            segment_bytes: config.offsets_topic_segment_bytes,
+        },
     }
 }
 

@@ -96,7 +96,6 @@ fn watch_store(shard: &Rc<Shard>) {
 /// Ends connections, waits for what is under way, flushes, and says whether all is on disk.
 async fn stop(shard: &Rc<Shard>, acceptor: &Acceptor, control: usize) {
     shard.begin_stop();
-    acceptor.stop();
     // Appends of other shards still come and go until every gate is closed.
     let mailbox = shard.clone();
     let (ended, all_stopped) = oneshot::channel();
@@ -105,7 +104,10 @@ async fn stop(shard: &Rc<Shard>, acceptor: &Acceptor, control: usize) {
         // Nobody waits for it once this thread has ended.
         let _ = ended.send(());
     });
+    shard.groups().finish(shard.runtime()).await;
+    acceptor.stop();
     shard.gate().close().await;
+    shard.groups().keep().await;
     let clean = match shard.store().close().await {
         Ok(()) => true,
         Err(problem) => {

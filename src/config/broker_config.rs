@@ -97,6 +97,8 @@ pub struct GroupConfig {
     pub members_max: u32,
     /// `offset.metadata.max.bytes` of one commit.
     pub offset_metadata_bytes_max: u32,
+    /// `offsets.retention.check.interval.ms`: how often old offsets are looked for.
+    pub offsets_retention_check_interval_ms: u64,
     /// `offsets.retention.minutes`, after which an empty group's offsets go.
     pub offsets_retention_minutes: u32,
     /// `offsets.topic.num.partitions`.
@@ -225,6 +227,10 @@ fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
         session_timeout_ms_min: count("group.min.session.timeout.ms", 1)?,
         members_max: count("group.max.size", 1)?,
         offset_metadata_bytes_max: count("offset.metadata.max.bytes", 0)?,
+        offsets_retention_check_interval_ms: settings
+            .number("offsets.retention.check.interval.ms")
+            .and_then(|ms| u64::try_from(ms).ok())
+            .unwrap_or(u64::MAX),
         offsets_retention_minutes: count("offsets.retention.minutes", 1)?,
         offsets_topic_partitions: count("offsets.topic.num.partitions", 1)?,
         offsets_topic_replication_factor: settings

@@ -54,6 +54,10 @@ const RULES: &[(&[&str], Disposition)] = &[
             "default.replication.factor",
             "delete.topic.enable",
             "fetch.max.bytes",
+            "group.initial.rebalance.delay.ms",
+            "group.max.session.timeout.ms",
+            "group.max.size",
+            "group.min.session.timeout.ms",
             "listener.security.protocol.map",
             "listeners",
             "log.dir",
@@ -64,6 +68,12 @@ const RULES: &[(&[&str], Disposition)] = &[
             "max.request.partition.size.limit",
             "node.id",
             "num.partitions",
+            "offset.metadata.max.bytes",
+            "offsets.retention.check.interval.ms",
+            "offsets.retention.minutes",
+            "offsets.topic.num.partitions",
+            "offsets.topic.replication.factor",
+            "offsets.topic.segment.bytes",
             "process.roles",
             "producer.id.expiration.ms",
             "socket.request.max.bytes",
@@ -219,8 +229,18 @@ const RULES: &[(&[&str], Disposition)] = &[
     (&["unstable.*"], Noted("no unstable version of an API or a feature exists here")),
     // Later versions bring what these belong to.
     (
-        &["group.*", "offset.metadata.max.bytes", "offsets.*"],
-        Noted("it acts from the version that has consumer groups on"),
+        &["group.consumer.*"],
+        Noted("it acts from the version that has the consumer rebalance protocol of KIP-848 on"),
+    ),
+    (
+        &["group.coordinator.*", "offsets.commit.timeout.ms"],
+        Noted("each shard coordinates groups itself and writes them with its next commit"),
+    ),
+    (
+        &["offsets.load.buffer.size", "offsets.topic.compression.codec"],
+        Noted(
+            "the coordinator reads in pieces of its own size, and its records are not compressed",
+        ),
     ),
     (
         &["add.partitions.to.txn.*", "transaction.*", "transactional.*"],

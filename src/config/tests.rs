@@ -128,6 +128,10 @@ const ACTING: &[(&str, &[&str])] = &[
     ("default.replication.factor", &["default.replication.factor=3"]),
     ("delete.topic.enable", &["delete.topic.enable=false"]),
     ("fetch.max.bytes", &["fetch.max.bytes=1024"]),
+    ("group.initial.rebalance.delay.ms", &["group.initial.rebalance.delay.ms=5"]),
+    ("group.max.session.timeout.ms", &["group.max.session.timeout.ms=7000"]),
+    ("group.max.size", &["group.max.size=5"]),
+    ("group.min.session.timeout.ms", &["group.min.session.timeout.ms=5"]),
     ("journal.bytes", &["journal.bytes=16777216"]),
     (
         "listener.security.protocol.map",
@@ -157,6 +161,12 @@ const ACTING: &[(&str, &[&str])] = &[
     ("node.id", &["node.id=5"]),
     ("num.partitions", &["num.partitions=5"]),
     ("num.shards", &["num.shards=1"]),
+    ("offset.metadata.max.bytes", &["offset.metadata.max.bytes=5"]),
+    ("offsets.retention.check.interval.ms", &["offsets.retention.check.interval.ms=5"]),
+    ("offsets.retention.minutes", &["offsets.retention.minutes=5"]),
+    ("offsets.topic.num.partitions", &["offsets.topic.num.partitions=5"]),
+    ("offsets.topic.replication.factor", &["offsets.topic.replication.factor=2"]),
+    ("offsets.topic.segment.bytes", &["offsets.topic.segment.bytes=1048576"]),
     ("process.roles", &["process.roles=broker"]),
     ("producer.id.expiration.ms", &["producer.id.expiration.ms=5"]),
     ("shard.cpus", &["shard.cpus=1"]),
@@ -359,9 +369,9 @@ fn remarks_help_with_typing_errors() {
         ]
     );
     assert_eq!(
-        remarks("offsets.retention.minutes=3"),
-        ["server.properties:1: offsets.retention.minutes has no effect: it acts from the version \
-          that has consumer groups on"]
+        remarks("offsets.load.buffer.size=3"),
+        ["server.properties:1: offsets.load.buffer.size has no effect: the coordinator reads in \
+          pieces of its own size, and its records are not compressed"]
     );
 }
 

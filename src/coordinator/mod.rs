@@ -5,6 +5,9 @@
 //! there first. They never do I/O, never see another core, and move with their partition; the
 //! shard that leads it writes for them and keeps their time (`shard/groups`).
 
+/// The topic whose partitions keep the groups.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
 pub mod group;
 pub mod message;
 pub mod offsets;

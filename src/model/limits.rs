@@ -74,6 +74,15 @@ pub const COORDINATOR_BYTES_MAX: usize = 64 * MIB;
 /// Writes of one such partition that are not durable yet before it puts off what would add to them:
 /// sixteen of the largest batches of Kafka's default `max.message.bytes`.
 pub const COORDINATOR_WRITES_BYTES_MAX: usize = 16 * MIB;
+/// Requests that wait for an answer in one partition of the group coordinator, most of them members
+/// of groups that rebalance: a full rebalance of as many members fits.
+pub const COORDINATOR_REQUESTS_WAITING_MAX: usize = 100_000;
+/// Bytes of a partition of `__consumer_offsets` behind its snapshot before the next one is written,
+/// or as many as that has, if that is more: what a start has to read of it.
+pub const COORDINATOR_SNAPSHOT_EVERY_BYTES: usize = 4 * MIB;
+/// A snapshot of one partition of the group coordinator that is read at all: far more than its
+/// machine holds.
+pub const COORDINATOR_SNAPSHOT_BYTES_MAX: usize = GIB;
 
 /// Kafka's cap on a segment.
 pub const SEGMENT_BYTES_MAX: usize = 2 * GIB - 1;

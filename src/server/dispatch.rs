@@ -9,8 +9,9 @@ use crate::api::fetch::SharedSessions;
 use crate::api::reply::Reply;
 use crate::api::request::RequestContext;
 use crate::api::session::Session;
-use crate::api::{cluster, configs, epochs, fetch, list_offsets, metadata, producer_ids};
-use crate::api::{produce, topics, versions};
+use crate::api::versions;
+use crate::api::{cluster, configs, epochs, fetch, find_coordinator, group_admin, groups};
+use crate::api::{list_offsets, metadata, offset_fetch, offsets, produce, producer_ids, topics};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::errors::DecodeError;
 use crate::protocol::frame;
@@ -117,7 +118,63 @@ pub async fn handle(
             let request = decode!(body, version, init_producer_id_request::InitProducerIdRequest);
             producer_ids::init_producer_id(&context, &request)
         }
-        _ => return handle_admin(&context, api, version, body),
+        _ => return handle_group(&context, api, version, body),
+    })
+}
+
+/// The APIs of consumers in groups.
+fn handle_group(
+    context: &RequestContext,
+    api: ApiKey,
+    version: i16,
+    body: &[u8],
+) -> Result<Reply, BadRequest> {
+    Ok(match api {
+        ApiKey::FindCoordinator => {
+            let request = decode!(body, version, find_coordinator_request::FindCoordinatorRequest);
+            find_coordinator::find_coordinator(context, &request)
+        }
+        ApiKey::JoinGroup => {
+            let request = decode!(body, version, join_group_request::JoinGroupRequest);
+            groups::join_group(context, &request)
+        }
+        ApiKey::SyncGroup => {
+            let request = decode!(body, version, sync_group_request::SyncGroupRequest);
+            groups::sync_group(context, &request)
+        }
+        ApiKey::Heartbeat => {
+            let request = decode!(body, version, heartbeat_request::HeartbeatRequest);
+            groups::heartbeat(context, &request)
+        }
+        ApiKey::LeaveGroup => {
+            let request = decode!(body, version, leave_group_request::LeaveGroupRequest);
+            groups::leave_group(context, &request)
+        }
+        ApiKey::OffsetCommit => {
+            let request = decode!(body, version, offset_commit_request::OffsetCommitRequest);
+            offsets::offset_commit(context, &request)
+        }
+        ApiKey::OffsetFetch => {
+            let request = decode!(body, version, offset_fetch_request::OffsetFetchRequest);
+            offset_fetch::offset_fetch(context, &request)
+        }
+        ApiKey::OffsetDelete => {
+            let request = decode!(body, version, offset_delete_request::OffsetDeleteRequest);
+            offsets::offset_delete(context, &request)
+        }
+        ApiKey::ListGroups => {
+            let request = decode!(body, version, list_groups_request::ListGroupsRequest);
+            group_admin::list(context, &request)
+        }
+        ApiKey::DescribeGroups => {
+            let request = decode!(body, version, describe_groups_request::DescribeGroupsRequest);
+            group_admin::describe(context, &request)
+        }
+        ApiKey::DeleteGroups => {
+            let request = decode!(body, version, delete_groups_request::DeleteGroupsRequest);
+            group_admin::delete(context, &request)
+        }
+        _ => return handle_admin(context, api, version, body),
     })
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use slab::Slab;
 
+use crate::coordinator::message as coordinator;
 use crate::metadata::commands::{CommandError, Reply};
 use crate::model::ErrorCode;
 use crate::runtime::memory::{LeaseReturns, Piece};
@@ -33,6 +34,8 @@ pub enum CallReply {
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of a look-up by epoch.
     EpochEnds(Vec<Result<EpochEnd, ErrorCode>>),
+    /// Of a question to the group coordinator.
+    Coordinated(coordinator::Answer),
     /// Of a command to the controller.
     Command(Result<Reply, CommandError>),
 }
@@ -44,6 +47,7 @@ impl CallReply {
             Answer::Append(results) => CallReply::Append(results),
             Answer::Offsets(results) => CallReply::Offsets(results),
             Answer::EpochEnds(results) => CallReply::EpochEnds(results),
+            Answer::Coordinated(answer) => CallReply::Coordinated(*answer),
             Answer::Fetch(results) => CallReply::Fetch(
                 results
                     .into_iter()

@@ -12,6 +12,7 @@ use crate::runtime::sim::{Planted, is_planted};
 use crate::shard::appends::append_for;
 use crate::shard::calls::CallReply;
 use crate::shard::fetches::{Fetched, Haste, fetch_here};
+use crate::shard::groups;
 use crate::shard::lookups;
 use crate::shard::message::{Answer, Call, CallId, FetchCall, Message, RemoteFetched, RemotePiece};
 use crate::shard::state::Shard;
@@ -41,6 +42,7 @@ async fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
                 haste.give();
             }
         }
+        Message::Abandon(id) => shard.groups().abandon((from, id)),
         Message::Release(slots) => {
             for slot in slots {
                 shard.lent().give_back(slot);
@@ -80,6 +82,12 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
     let Some(guard) = shard.gate().enter() else {
         return shard.mesh().send(from, Message::Answer(id, refusal(&call)));
     };
+    let call = match call {
+        Call::Coordinate(log, request) => {
+            return groups::serve_call(shard, (from, id), log, *request, guard);
+        }
+        other => other,
+    };
     let serving = shard.clone();
     shard.runtime().spawn(Lane::Hot, async move {
         #[cfg(test)]
@@ -96,6 +104,7 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
             Call::EpochEnds(queries) => {
                 Answer::EpochEnds(lookups::epoch_ends_here(&serving, &queries))
             }
+            Call::Coordinate(..) => unreachable!("taken above, in order"),
         };
         serving.mesh().send(from, Message::Answer(id, answer));
         drop(guard);
@@ -110,6 +119,9 @@ fn refusal(call: &Call) -> Answer {
         Call::Fetch(fetch) => Answer::Fetch(fetch.parts.iter().map(|_| Err(code.into())).collect()),
         Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),
         Call::EpochEnds(queries) => Answer::EpochEnds(vec![Err(code); queries.len()]),
+        Call::Coordinate(_, request) => {
+            Answer::Coordinated(Box::new(request.refused(ErrorCode::NotCoordinator)))
+        }
     }
 }
 

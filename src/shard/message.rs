@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::coordinator::message as coordinator;
 use crate::metadata::Record;
 use crate::metadata::commands::{Command, CommandError, Reply};
 use crate::metrics::ShardSnapshot;
@@ -29,6 +30,8 @@ pub enum Message {
     Progress(CallId, usize),
     /// The sender no longer waits for its fetch: answer with what is there.
     Hurry(CallId),
+    /// The sender no longer waits for its group's coordinator: forget the request.
+    Abandon(CallId),
     /// Leases that the sender has done with.
     Release(Vec<LeaseSlot>),
     /// A connection that the receiver is to serve.
@@ -71,6 +74,8 @@ pub enum Call {
     Offsets(Vec<OffsetQuery>),
     /// Look up the end of leader epochs.
     EpochEnds(Vec<EpochQuery>),
+    /// Ask a partition of the group coordinator.
+    Coordinate(LogId, Box<coordinator::Request>),
 }
 
 /// The answer to the call of the same name, part by part in the call's order.
@@ -83,6 +88,8 @@ pub enum Answer {
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of [`Call::EpochEnds`].
     EpochEnds(Vec<Result<EpochEnd, ErrorCode>>),
+    /// Of [`Call::Coordinate`].
+    Coordinated(Box<coordinator::Answer>),
 }
 
 /// One validated batch for one partition.

@@ -9,6 +9,7 @@ mod appends;
 mod calls;
 mod fetch_sum;
 mod fetches;
+mod groups;
 mod log_budget;
 mod lookups;
 mod mailbox;
@@ -19,6 +20,7 @@ mod router;
 mod settings;
 mod state;
 
+pub use groups::{GroupAnswer, coordinate, list_groups};
 pub use lookups::{
     TIMESTAMP_EARLIEST, TIMESTAMP_EARLIEST_LOCAL, TIMESTAMP_EARLIEST_PENDING, TIMESTAMP_LATEST,
     TIMESTAMP_LATEST_TIERED, TIMESTAMP_MAX,
@@ -30,5 +32,7 @@ pub use message::{
 };
 pub use placement::owner;
 pub use router::{Appends, Routed, RoutedResult, SentAppends, epoch_ends, fetch, offsets};
-pub use settings::{AdvertisedListener, Settings, SharedSettings};
+pub use settings::{
+    AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings, SharedSettings,
+};
 pub use state::{Place, Shard};

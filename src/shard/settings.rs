@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::coordinator::partition::CoordinatorSettings;
 use crate::model::BrokerId;
 use crate::model::config_key::ConfigEntry;
 use crate::model::topic_config::TopicDefaults;
@@ -45,10 +46,34 @@ pub struct Settings {
     pub producer_expiration_ms: i64,
     /// `connections.move.to.owner`.
     pub connections_move_to_owner: bool,
+    /// `group.*` and `offsets.*`.
+    pub groups: CoordinationSettings,
     /// What topics inherit from the broker's configuration.
     pub topic_defaults: TopicDefaults,
     /// The broker's own configuration, for DescribeConfigs.
     pub broker_configs: Vec<ConfigEntry>,
+}
+
+/// What the group coordinator is configured to.
+#[derive(Clone, Debug)]
+pub struct CoordinationSettings {
+    /// What its machines go by.
+    pub coordinator: CoordinatorSettings,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_check_interval: Duration,
+    /// `__consumer_offsets` when it is created.
+    pub offsets_topic: OffsetsTopic,
+}
+
+/// How `__consumer_offsets` is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetsTopic {
+    /// `offsets.topic.num.partitions`.
+    pub partition_count: i32,
+    /// `offsets.topic.replication.factor`; `None` is as many as there are brokers, up to 3.
+    pub replication_factor: Option<i16>,
+    /// `offsets.topic.segment.bytes`.
+    pub segment_bytes: u32,
 }
 
 /// The settings as every part of a shard holds them.

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 use tracing::{error, info};
 
+use crate::coordinator::OFFSETS_TOPIC;
+use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{Command, CommandError};
 use crate::metadata::{Image, Partition, Record, replay};
 use crate::metrics::{Gauges, ShardMetrics, ShardSnapshot};
@@ -21,11 +23,12 @@ use crate::runtime::mesh::Mesh;
 use crate::runtime::sync::{Gate, Queue, oneshot};
 use crate::shard::calls::{CallReply, Calls};
 use crate::shard::fetches::Haste;
+use crate::shard::groups::{Ground, Groups, snapshot_path};
 use crate::shard::log_budget::LogBudget;
 use crate::shard::message::{Call, CallId, Message, MovedConnection};
 use crate::shard::placement;
 use crate::shard::producer_ids::ProducerIds;
-use crate::shard::settings::SharedSettings;
+use crate::shard::settings::{CoordinationSettings, SharedSettings};
 use crate::storage::{LogConfig, Store};
 
 /// Connections on their way to this shard before further ones are refused.
@@ -59,6 +62,7 @@ pub struct Shard {
     arrivals: Queue<MovedConnection>,
     producer_ids: ProducerIds,
     metrics: Rc<ShardMetrics>,
+    groups: Rc<Groups>,
     log_budget: LogBudget,
     gate: Gate,
     stopping: Cell<bool>,
@@ -93,6 +97,7 @@ impl Shard {
             borrowed: LeaseReturns::new(),
             arrivals: Queue::new(ARRIVALS_MAX),
             producer_ids: ProducerIds::default(),
+            groups: Rc::default(),
             metrics,
             gate: Gate::new(),
             stopping: Cell::new(false),
@@ -166,6 +171,11 @@ impl Shard {
     /// The producer ids that this shard gives out.
     pub fn producer_ids(&self) -> &ProducerIds {
         &self.producer_ids
+    }
+
+    /// The groups that this shard coordinates.
+    pub fn groups(&self) -> &Rc<Groups> {
+        &self.groups
     }
 
     pub(super) fn calls(&self) -> &Calls {
@@ -275,10 +285,10 @@ impl Shard {
         let mut removed = Vec::new();
         for record in records {
             if let Record::RemoveTopic { id } = record {
-                removed.push((
-                    *id,
-                    self.image.borrow().topic(*id).map_or(0, |t| t.partitions().len()),
-                ));
+                let image = self.image.borrow();
+                if let Some(topic) = image.topic(*id) {
+                    removed.push((*id, topic.name().to_owned(), topic.partitions().len()));
+                }
             }
             let replayed = replay(&mut self.image.borrow_mut(), record);
             if let Err(error) = replayed {
@@ -293,7 +303,8 @@ impl Shard {
                 _ => {}
             }
         }
-        for (topic, count) in removed {
+        for (topic, name, count) in removed {
+            self.groups.topic_deleted(&name, topic);
             self.remove(topic, count).await;
         }
     }
@@ -316,8 +327,26 @@ impl Shard {
             }
             None => self.store.create(log, &name, self.log_config(&config)),
         };
-        let leader = Leader::new(opened, state.leader_epoch, config);
-        self.leaders.borrow_mut().insert(log, Rc::new(leader));
+        let leader = Rc::new(Leader::new(opened, state.leader_epoch, config));
+        self.leaders.borrow_mut().insert(log, leader.clone());
+        if name == OFFSETS_TOPIC {
+            self.coordinate_groups(leader);
+        }
+    }
+
+    /// Coordinates the groups of a partition of `__consumer_offsets`.
+    fn coordinate_groups(&self, leader: Rc<Leader>) {
+        let CoordinationSettings { coordinator, offsets_check_interval, .. } =
+            &self.settings.groups;
+        let batch_bytes_max = leader.config().max_message_bytes as usize;
+        let ground = Ground {
+            runtime: self.runtime.clone(),
+            gate: self.gate.clone(),
+            settings: Rc::new(CoordinatorSettings { batch_bytes_max, ..coordinator.clone() }),
+            snapshot_path: snapshot_path(&self.store.directory_of(leader.id())),
+            leader,
+        };
+        self.groups.open(ground, *offsets_check_interval);
     }
 
     fn reconfigure(&self, resource: crate::metadata::ConfigResource) {

@@ -229,6 +229,11 @@ impl Store {
         Ok(())
     }
 
+    /// The directory of a log, which is made with its first segment.
+    pub fn directory_of(&self, id: LogId) -> PathBuf {
+        partition_dir(&self.0.engine.dir, id)
+    }
+
     /// Writes everything that is whole to the segments, and a checkpoint.
     pub async fn checkpoint(&self) -> Result<(), StorageFailed> {
         self.0.write_behind(Pass::Checkpoint { cut_after: None }).await

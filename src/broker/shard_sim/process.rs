@@ -3,12 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use crate::broker::assembly::{known_logs, relaxed_logs};
 use crate::broker::control::Broadcast;
 use crate::broker::shard_thread::{self, ShardStart};
+use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{Command, CommandError, Reply, decide, testing};
 use crate::metadata::{Image, replay, snapshot};
 use crate::model::units::BLOCK;
@@ -18,7 +20,7 @@ use crate::runtime::sim::{Host, Planted, is_planted};
 use crate::runtime::sync::Event;
 use crate::runtime::{Lane, Runtime};
 use crate::server::{ConnectionQuota, QuotaLimits};
-use crate::shard::{Message, Place, Settings, Shard, owner};
+use crate::shard::{CoordinationSettings, Message, OffsetsTopic, Place, Settings, Shard, owner};
 use crate::storage::directory::{DirectoryId, topics_dir};
 use crate::storage::journal::{JournalIdentity, JournalOptions, PlantedBug};
 use crate::storage::superblock::Superblock;
@@ -124,6 +126,20 @@ fn settings() -> Settings {
         connection_idle_max: None,
         producer_expiration_ms: 86_400_000,
         connections_move_to_owner: false,
+        groups: CoordinationSettings {
+            coordinator: CoordinatorSettings {
+                group: Default::default(),
+                offset_metadata_bytes_max: 4096,
+                offsets_retention_ms: 604_800_000,
+                batch_bytes_max: 0,
+            },
+            offsets_check_interval: Duration::from_secs(600),
+            offsets_topic: OffsetsTopic {
+                partition_count: 2,
+                replication_factor: None,
+                segment_bytes: 1 << 20,
+            },
+        },
         topic_defaults: Default::default(),
         broker_configs: Vec::new(),
     }
