@@ -16,6 +16,11 @@ pub const SERVED: &[ApiKey] = &[
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::FindCoordinator,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
@@ -24,8 +29,10 @@ pub const SERVED: &[ApiKey] = &[
     ApiKey::DescribeConfigs,
     ApiKey::AlterConfigs,
     ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::ListPartitionReassignments,
+    ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
     ApiKey::DescribeTopicPartitions,
 ];
@@ -164,6 +171,6 @@ mod tests {
         assert_eq!(advertised(ApiKey::Produce).map(|range| range.min), Some(0));
         assert_eq!(answered(ApiKey::Produce).map(|range| range.min), Some(3));
         assert_eq!(advertised(ApiKey::InitProducerId).map(|range| range.max), Some(5));
-        assert_eq!(advertised(ApiKey::JoinGroup), None);
+        assert_eq!(advertised(ApiKey::AddPartitionsToTxn), None);
     }
 }
