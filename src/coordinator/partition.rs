@@ -28,9 +28,13 @@ use super::message::{Answer, Request, Ticket};
 use crate::model::{ErrorCode, PartitionIndex, TopicId};
 use crate::runtime::Monotonic;
 
+#[cfg(test)]
+mod deletion_tests;
 mod held;
 #[cfg(test)]
 mod history_tests;
+#[cfg(test)]
+mod loading_tests;
 mod members;
 mod replay;
 mod requests;

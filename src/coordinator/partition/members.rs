@@ -13,6 +13,8 @@ use crate::model::limits::{COORDINATOR_BYTES_MAX, COORDINATOR_GROUPS_MAX};
 
 /// Groups whose timers fire in one step; the others' follow in the next.
 const TIMERS_PER_STEP: usize = 1_000;
+/// Timers of no use that are put up with beside a few for each group.
+const STALE_TIMERS_MAX: usize = 1_000;
 
 impl GroupPartition {
     /// A new or known member joins; a group that nobody has joined begins.
@@ -159,6 +161,13 @@ impl GroupPartition {
         if held.scheduled.is_none_or(|scheduled| due < scheduled) {
             held.scheduled = Some(due);
             self.timers.push(Reverse((due, Rc::clone(id))));
+        }
+        // What groups left behind that are gone, or had to act earlier, must not pile up.
+        if self.timers.len() > 4 * self.groups.len() + STALE_TIMERS_MAX {
+            let groups = &self.groups;
+            self.timers.retain(|Reverse((time, id))| {
+                groups.get(id).is_some_and(|held| held.scheduled == Some(*time))
+            });
         }
     }
 

@@ -3,15 +3,15 @@
 use super::*;
 use crate::coordinator::group::{GroupMetadata, MemberMetadata};
 use crate::coordinator::message::*;
-use crate::coordinator::records::{Key, OffsetValue, group_key, group_value, offset_key};
+use crate::coordinator::records::{OffsetValue, group_key, group_value, offset_key};
 use crate::model::limits::COORDINATOR_GROUPS_MAX;
 use crate::model::{LeaderEpoch, Offset};
-use crate::record::{BatchBuilder, BatchOptions, BatchView, Compression, DecompressionCaps};
+use crate::record::{BatchBuilder, BatchOptions, BatchView};
 
 pub(super) const HOUR_MS: i64 = 3_600_000;
 pub(super) const RETENTION_MS: i64 = 24 * HOUR_MS;
-const START_MS: i64 = 1_000 * HOUR_MS;
-const P0: PartitionIndex = PartitionIndex(0);
+pub(super) const START_MS: i64 = 1_000 * HOUR_MS;
+pub(super) const P0: PartitionIndex = PartitionIndex(0);
 
 pub(super) fn topic_id(number: u8) -> TopicId {
     TopicId([number; 16])
@@ -113,14 +113,14 @@ impl Rig {
         self.answers.remove(&ticket).unwrap()
     }
 
-    fn offset(&mut self, group: &str) -> i64 {
+    pub(super) fn offset(&mut self, group: &str) -> i64 {
         match self.ask(fetch(group, 1, false)) {
             Answer::FetchOffsets(Ok(offsets)) => offsets[0].offset.0,
             other => panic!("{other:?}"),
         }
     }
 
-    fn state(&mut self, group: &str) -> Result<&'static str, ErrorCode> {
+    pub(super) fn state(&mut self, group: &str) -> Result<&'static str, ErrorCode> {
         match self.ask(Request::Describe(group.into())) {
             Answer::Describe(description) => description.map(|it| it.state),
             other => panic!("{other:?}"),
@@ -168,11 +168,6 @@ pub(super) fn fetch(group: &str, topic: u8, require_stable: bool) -> Request {
     Request::FetchOffsets(FetchOffsets { group: group.into(), partitions, require_stable })
 }
 
-fn delete_offsets(group: &str, topic: &str) -> Request {
-    let partitions = vec![(topic.into(), P0), (topic.into(), PartitionIndex(1))];
-    Request::DeleteOffsets(DeleteOffsets { group: group.into(), partitions })
-}
-
 /// The record of a generation with so many members, all subscribed to `t`.
 pub(super) fn generation(group: &str, protocol_type: &str, members: usize) -> Vec<u8> {
     // Version 0 · one topic · its name · no user data.
@@ -200,24 +195,21 @@ pub(super) fn generation(group: &str, protocol_type: &str, members: usize) -> Ve
 }
 
 /// A batch of one record.
-fn record(key: &[u8], value: Option<&[u8]>) -> Vec<u8> {
+pub(super) fn record(key: &[u8], value: Option<&[u8]>) -> Vec<u8> {
     let mut batch = BatchBuilder::new(BatchOptions::default());
     batch.append(START_MS, Some(key), value, &[]);
     batch.finish()
 }
 
-/// The keys of all tombstones that a batch holds.
-fn tombstones(batch: &[u8]) -> Vec<String> {
-    let batch = BatchView::parse(batch).unwrap();
-    let opened = batch.open(DecompressionCaps::default()).unwrap();
-    let records = batch.records(&opened).map(Result::unwrap);
-    let gone = records.filter(|record| record.value.is_none());
-    gone.map(|record| match Key::decode(record.key.unwrap()).unwrap() {
-        Key::Offset { group, topic, partition } => format!("{group} {topic} {partition}"),
-        Key::Group { group } => group.into_owned(),
-        Key::Unknown(kind) => panic!("{kind}"),
-    })
-    .collect()
+pub(super) fn value(offset: i64, committed_ms: i64) -> OffsetValue<'static> {
+    OffsetValue {
+        offset: Offset(offset),
+        leader_epoch: LeaderEpoch(-1),
+        metadata: "".into(),
+        committed_ms,
+        expires_ms: None,
+        topic_id: TopicId::ZERO,
+    }
 }
 
 #[test]
@@ -394,247 +386,6 @@ fn a_failed_write_fails_what_it_carried_and_nothing_else() {
 }
 
 #[test]
-fn a_group_is_deleted_with_its_offsets() {
-    let mut rig =
-        Rig::after(vec![generation("empty", "consumer", 0), generation("busy", "consumer", 1)]);
-    rig.ask(Request::Commit(commit("simple", 1)));
-    rig.ask(Request::Commit(commit("empty", 1)));
-    for (group, code, gone) in [
-        ("busy", ErrorCode::NonEmptyGroup, vec![]),
-        ("unknown", ErrorCode::GroupIdNotFound, vec![]),
-        ("simple", ErrorCode::None, vec!["simple t 0", "simple"]),
-        ("empty", ErrorCode::None, vec!["empty t 0", "empty"]),
-        ("empty", ErrorCode::GroupIdNotFound, vec![]),
-    ] {
-        let log_size = rig.log.len();
-        assert_eq!(rig.ask(Request::Delete(group.into())), Answer::Delete(code), "{group}");
-        let written = rig.log[log_size..].iter().flat_map(|batch| tombstones(batch));
-        assert_eq!(written.collect::<Vec<_>>(), gone, "{group}");
-    }
-    assert_eq!(rig.state("empty"), Err(ErrorCode::GroupIdNotFound));
-    assert_eq!(rig.offset("empty"), -1);
-    assert_eq!(rig.partition.groups.len(), 1);
-    assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-}
-
-#[test]
-fn a_group_too_large_for_a_batch_is_deleted_in_parts() {
-    for failing in [None, Some(0), Some(1), Some(2)] {
-        let mut rig = Rig::new();
-        for round in 0..6 {
-            let mut request = commit("g", 1);
-            request.offsets = (0..50).map(|index| part("t", 50 * round + index, 1)).collect();
-            rig.ask(Request::Commit(request));
-        }
-        let ticket = rig.send(Request::Delete("g".into()));
-        assert_eq!(rig.writes.len(), 2, "300 tombstones of some 21 bytes");
-        for part in 0..2 {
-            let failed = Some(part) == failing;
-            rig.end_write(if failed { Err(ErrorCode::KafkaStorageError) } else { Ok(()) });
-        }
-        let code = match failing {
-            Some(0 | 1) => ErrorCode::NotCoordinator,
-            _ => ErrorCode::None,
-        };
-        assert_eq!(rig.answers[&ticket], Answer::Delete(code), "{failing:?}");
-        assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-        assert!(rig.partition.failed_parts.is_empty());
-    }
-}
-
-#[test]
-fn a_commit_behind_a_deletion_outlives_it() {
-    let mut rig = Rig::new();
-    rig.ask(Request::Commit(commit("g", 1)));
-    rig.send(Request::Delete("g".into()));
-    let again = rig.send(Request::Delete("g".into()));
-    assert_eq!(rig.answers[&again], Answer::Delete(ErrorCode::GroupIdNotFound));
-    rig.send(Request::Commit(commit("g", 2)));
-    rig.settle();
-    assert_eq!(rig.offset("g"), 2);
-    assert_eq!(rig.state("g"), Ok("Empty"));
-    assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-}
-
-#[test]
-fn offsets_are_deleted_unless_their_topic_is_read() {
-    use ErrorCode::*;
-    let log = vec![
-        generation("empty", "consumer", 0),
-        generation("readers", "consumer", 1),
-        generation("workers", "connect", 1),
-        record(
-            &offset_key("readers", "t", P0).unwrap(),
-            Some(&value(1, START_MS).encode().unwrap()),
-        ),
-    ];
-    let mut rig = Rig::after(log);
-    rig.ask(Request::Commit(commit("empty", 1)));
-    rig.ask(Request::Commit(commit("simple", 1)));
-    let read = GroupSubscribedToTopic;
-    for (group, expected) in [
-        ("", Err(InvalidGroupId)),
-        ("unknown", Err(GroupIdNotFound)),
-        ("readers", Ok(vec![read, read])),
-        ("workers", Err(NonEmptyGroup)),
-        ("simple", Ok(vec![None, None])),
-    ] {
-        let answer = rig.ask(delete_offsets(group, "t"));
-        assert_eq!(answer, Answer::DeleteOffsets(expected), "{group}");
-    }
-    assert_eq!((rig.offset("readers"), rig.offset("simple")), (1, -1));
-    // A group that only kept offsets is seen until it is looked for such, as in Kafka.
-    assert_eq!(rig.state("simple"), Ok("Empty"));
-    rig.step(PartitionEvent::ExpireOffsets);
-    rig.settle();
-    assert_eq!(rig.state("simple"), Err(GroupIdNotFound));
-    assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-}
-
-fn value(offset: i64, committed_ms: i64) -> OffsetValue<'static> {
-    OffsetValue {
-        offset: Offset(offset),
-        leader_epoch: LeaderEpoch(-1),
-        metadata: "".into(),
-        committed_ms,
-        expires_ms: None,
-        topic_id: TopicId::ZERO,
-    }
-}
-
-#[test]
-fn offsets_expire_with_their_group() {
-    // The group's offset of `t`, and one committed 20 hours later with a retention of its own; the
-    // hours after which they are looked at, and what is thrown away then.
-    for (group, retention_ms, hours, gone) in [
-        ("simple", None, 23, vec![]),
-        ("simple", None, 24, vec!["simple t 0"]),
-        ("simple", None, 44, vec!["simple t 0", "simple u 0", "simple"]),
-        ("simple", Some(HOUR_MS), 20, vec![]),
-        ("simple", Some(HOUR_MS), 21, vec!["simple u 0"]),
-        ("simple", Some(30 * HOUR_MS), 49, vec!["simple t 0"]),
-    ] {
-        let mut rig = Rig::after(vec![generation("empty", "consumer", 0)]);
-        rig.ask(Request::Commit(commit(group, 1)));
-        rig.now_ms += 20 * HOUR_MS;
-        let later = commit(group, 1);
-        let offsets = vec![part("u", 0, 1)];
-        rig.ask(Request::Commit(Commit { retention_ms, offsets, ..later }));
-        rig.now_ms = START_MS + hours * HOUR_MS;
-        let log_size = rig.log.len();
-        rig.step(PartitionEvent::ExpireOffsets);
-        rig.settle();
-        let written = rig.log[log_size..].iter().flat_map(|batch| tombstones(batch));
-        // The untouched group that has lost its members goes too when it keeps nothing.
-        let mut written: Vec<_> = written.filter(|it| it.starts_with(group)).collect();
-        written.sort_by_key(|it| (!it.contains(' '), it.clone()));
-        assert_eq!(written, gone, "{group} {retention_ms:?} {hours}");
-        assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-    }
-}
-
-#[test]
-fn a_group_with_members_keeps_what_it_reads() {
-    let log = vec![
-        generation("readers", "consumer", 1),
-        generation("workers", "connect", 1),
-        record(&offset_key("readers", "t", P0).unwrap(), Some(&value(1, 0).encode().unwrap())),
-        record(&offset_key("workers", "t", P0).unwrap(), Some(&value(1, 0).encode().unwrap())),
-    ];
-    let mut rig = Rig::after(log);
-    rig.step(PartitionEvent::ExpireOffsets);
-    while !rig.writes.is_empty() {
-        rig.end_write(Ok(()));
-    }
-    assert_eq!((rig.offset("readers"), rig.offset("workers")), (1, 1));
-}
-
-#[test]
-fn what_is_being_committed_does_not_expire() {
-    let mut rig = Rig::new();
-    rig.ask(Request::Commit(commit("g", 1)));
-    rig.now_ms += 2 * RETENTION_MS;
-    rig.send(Request::Commit(commit("g", 2)));
-    rig.step(PartitionEvent::ExpireOffsets);
-    rig.settle();
-    assert_eq!(rig.offset("g"), 2);
-}
-
-#[test]
-fn a_deleted_topics_offsets_go() {
-    // The topic ids of the durable offset and of the one being committed (0 for none), that of the
-    // topic which is deleted, and the offset that is left.
-    for (durable, in_flight, deleted, left) in [
-        (1, None, 1, -1),
-        (2, None, 1, 1),
-        (0, None, 1, -1),
-        (1, Some(1), 1, -1),
-        (1, Some(2), 1, 2),
-        (2, Some(1), 1, -1),
-        (2, Some(3), 1, 2),
-        (1, Some(0), 1, -1),
-    ] {
-        let mut rig = Rig::new();
-        let mut first = commit("g", 1);
-        first.offsets[0].topic_id = topic_id(durable);
-        rig.ask(Request::Commit(first));
-        if let Some(in_flight) = in_flight {
-            let mut second = commit("g", 2);
-            second.offsets[0].topic_id = topic_id(in_flight);
-            rig.send(Request::Commit(second));
-        }
-        rig.step(PartitionEvent::TopicDeleted { topic: "u".into(), id: topic_id(durable) });
-        rig.step(PartitionEvent::TopicDeleted { topic: "t".into(), id: topic_id(deleted) });
-        rig.settle();
-        let Answer::FetchOffsets(Ok(offsets)) = rig.ask(fetch("g", 0, false)) else {
-            panic!("a fetch failed")
-        };
-        assert_eq!(offsets[0].offset.0, left, "{durable} {in_flight:?}");
-        assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-    }
-}
-
-#[test]
-fn many_groups_are_looked_through_in_pieces() {
-    let mut rig = Rig::new();
-    let mut batch = BatchBuilder::new(BatchOptions::default());
-    for number in 0..25_000 {
-        let key = offset_key(&format!("group-{number}"), "t", P0).unwrap();
-        batch.append(0, Some(&key), Some(&value(1, 0).encode().unwrap()), &[]);
-    }
-    let mut rig = Rig { log: vec![batch.finish()], ..Rig::after(std::mem::take(&mut rig.log)) };
-    rig = Rig::after(rig.log);
-    rig.step(PartitionEvent::ExpireOffsets);
-    // Nobody's request waits for the end of it.
-    assert!(rig.writes.iter().map(|(_, batch)| tombstones(batch).len()).sum::<usize>() <= 20_000);
-    assert!(rig.partition.deadline().is_some());
-    rig.settle();
-    assert_eq!(rig.partition.groups.len(), 0);
-    assert_eq!((rig.partition.bytes, rig.partition.deadline()), (0, None));
-    assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-}
-
-#[test]
-fn nothing_is_decided_before_the_log_is_read() {
-    let mut rig = Rig { partition: GroupPartition::new(settings()), ..Rig::new() };
-    let loading = ErrorCode::CoordinatorLoadInProgress;
-    let member = commit("g", 1).member;
-    rig.step(PartitionEvent::TopicDeleted { topic: "t".into(), id: topic_id(1) });
-    assert_eq!(rig.ask(Request::Commit(commit("g", 1))), Answer::Commit(vec![loading]));
-    assert_eq!(rig.ask(fetch("g", 1, true)), Answer::FetchOffsets(Err(loading)));
-    assert_eq!(rig.ask(Request::List(ListFilter::default())), Answer::List(Err(loading)));
-    assert_eq!(rig.ask(Request::Heartbeat(member)), Answer::Heartbeat(ErrorCode::None));
-    let key = offset_key("g", "t", P0).unwrap();
-    let log = record(&key, Some(&value(1, START_MS).encode().unwrap()));
-    rig.partition.replay(&log).unwrap();
-    rig.log.push(log);
-    rig.partition.finish_loading(Monotonic(0));
-    rig.settle();
-    assert_eq!(rig.offset("g"), -1, "its topic was deleted meanwhile");
-    assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
-}
-
-#[test]
 fn members_of_unknown_groups_are_sent_away() {
     let mut rig = Rig::new();
     rig.ask(Request::Commit(commit("simple", 1)));
@@ -695,85 +446,4 @@ fn the_number_of_groups_is_bounded() {
     let refused = Answer::Commit(vec![ErrorCode::CoordinatorNotAvailable]);
     assert_eq!(rig.ask(Request::Commit(commit("one more", 1))), refused);
     assert_eq!(rig.ask(Request::Commit(commit("7", 1))), Answer::Commit(vec![ErrorCode::None]));
-}
-
-#[test]
-fn replay_reads_what_kafka_writes_and_passes_over_the_rest() {
-    let offset = |partition, number| {
-        let value = value(number, START_MS);
-        (offset_key("g", "t", PartitionIndex(partition)).unwrap(), value.encode().unwrap())
-    };
-    for compression in Compression::ALL {
-        let mut partition = GroupPartition::new(settings());
-        let options = BatchOptions { compression, ..BatchOptions::default() };
-        let mut batch = BatchBuilder::new(options);
-        for number in 0..100 {
-            let (key, value) = offset(number % 10, i64::from(number));
-            batch.append(START_MS, Some(&key), Some(&value), &[]);
-        }
-        batch.append(START_MS, Some(&offset(9, 0).0), None, &[]);
-        // A record of a newer kind of group, and one without a key.
-        batch.append(START_MS, Some(&[0, 3, 0, 1, b'g']), Some(&[0, 0, 1]), &[]);
-        batch.append(START_MS, None, Some(b"?"), &[]);
-        partition.replay(&batch.finish()).unwrap();
-        assert_eq!(partition.skipped_records(), 2, "{compression:?}");
-        let held = &partition.groups[&*Rc::<str>::from("g")];
-        assert_eq!(held.offsets.durable_count(), 9);
-        assert_eq!(held.offsets.get("t", P0).unwrap().offset, Offset(90));
-    }
-    let transactional = BatchOptions { transactional: true, ..BatchOptions::default() };
-    let mut batch = BatchBuilder::new(transactional);
-    batch.append(START_MS, Some(&offset(0, 1).0), Some(&offset(0, 1).1), &[]);
-    let mut partition = GroupPartition::new(settings());
-    partition.replay(&batch.finish()).unwrap();
-    assert_eq!((partition.skipped_records(), partition.groups.len()), (1, 0));
-}
-
-#[test]
-fn replay_refuses_what_it_would_get_wrong() {
-    let key = offset_key("g", "t", P0).unwrap();
-    let good = record(&key, Some(&value(1, START_MS).encode().unwrap()));
-    let mut partition = GroupPartition::new(settings());
-    for end in 0..good.len() {
-        assert!(partition.replay(&good[..end]).is_err(), "cut to {end}");
-    }
-    let mut flipped = good.clone();
-    *flipped.last_mut().unwrap() ^= 1;
-    assert!(matches!(partition.replay(&flipped), Err(ReplayError::Checksum(_))));
-    for (key, value) in [
-        (key.clone(), vec![0, 5, 0]),
-        (key, vec![0, 4, 0]),
-        (vec![0, 1, 0], vec![]),
-        (vec![0], vec![]),
-        (group_key("g").unwrap(), vec![0, 3, 0, 1]),
-    ] {
-        let batch = record(&key, Some(&value));
-        let result = partition.replay(&batch);
-        assert!(matches!(result, Err(ReplayError::Record { .. })), "{key:?} {value:?}");
-    }
-    assert_eq!(partition.groups.len(), 0);
-}
-
-#[test]
-fn a_snapshot_is_whole_or_refused() {
-    let mut rig = Rig::after(vec![generation("readers", "consumer", 2)]);
-    rig.ask(Request::Commit(commit("g", 1)));
-    let long = Commit { retention_ms: Some(1), offsets: vec![part("u", 7, 8)], ..commit("h", 1) };
-    rig.ask(Request::Commit(long));
-    let snapshot = rig.partition.snapshot(Offset(42));
-    let (again, through) = GroupPartition::from_snapshot(&snapshot, settings()).unwrap();
-    assert_eq!((again.snapshot(through), through), (snapshot.clone(), Offset(42)));
-    for end in 0..snapshot.len() {
-        assert!(GroupPartition::from_snapshot(&snapshot[..end], settings()).is_err(), "{end}");
-        // Whatever is cut off, the decoder behind the checksum notices it too.
-        let mut cut = snapshot[..end].to_vec();
-        if end >= 9 {
-            let checksum = crate::record::checksum::crc32c(&cut[9..]);
-            cut[5..9].copy_from_slice(&checksum.to_be_bytes());
-            assert!(GroupPartition::from_snapshot(&cut, settings()).is_err(), "{end} with sum");
-        }
-        let mut flipped = snapshot.clone();
-        flipped[end] ^= 0x10;
-        assert!(GroupPartition::from_snapshot(&flipped, settings()).is_err(), "flipped at {end}");
-    }
 }
