@@ -4,6 +4,8 @@
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
 #[cfg(test)]
+mod held_tests;
+#[cfg(test)]
 mod lookup_tests;
 #[cfg(test)]
 mod model_tests;

@@ -10,6 +10,7 @@ use super::failure::StorageFailed;
 use super::index::ENTRY_BYTES;
 use super::open_segments::OpenSegments;
 use super::partition_log::LogShared;
+use super::segment_queue::SegmentQueue;
 use super::window::Eviction;
 use crate::model::units::MIB;
 use crate::model::{LogId, Offset};
@@ -72,13 +73,13 @@ pub struct Engine {
     /// Fires when a log joins them.
     pub remembered: Event,
     /// Indexes that have entries, oldest first.
-    indexes: RefCell<VecDeque<(Weak<LogShared>, Offset)>>,
+    indexes: RefCell<SegmentQueue>,
     /// Entries of all indexes.
     index_entries: Cell<usize>,
     failed: RefCell<Option<StorageFailed>>,
     durable: RefCell<VecDeque<Waiting>>,
     accepted: RefCell<VecDeque<Waiting>>,
-    caches: RefCell<VecDeque<(Weak<LogShared>, Offset)>>,
+    caches: RefCell<SegmentQueue>,
 }
 
 impl Engine {
@@ -184,7 +185,7 @@ impl Engine {
 
     /// Notes that a segment has chunks that are only a cache.
     pub fn cached(&self, log: &Rc<LogShared>, base: Offset) {
-        self.caches.borrow_mut().push_back((Rc::downgrade(log), base));
+        self.caches.borrow_mut().push(&Rc::downgrade(log), base);
         self.relieved.notify_all();
     }
 
@@ -195,15 +196,15 @@ impl Engine {
             if fits() {
                 return true;
             }
-            let Some((weak, base)) = self.caches.borrow_mut().pop_front() else {
+            let Some((weak, base)) = self.caches.borrow_mut().pop() else {
                 return false;
             };
             let Some(log) = weak.upgrade() else { continue };
             match log.evict(base) {
                 Eviction::Needed => {}
-                Eviction::Done => self.caches.borrow_mut().push_front((weak, base)),
+                Eviction::Done => self.caches.borrow_mut().push_front(weak, base),
                 Eviction::Spared => {
-                    self.caches.borrow_mut().push_back((weak, base));
+                    self.caches.borrow_mut().push(&weak, base);
                     spared += 1;
                     if spared > 2 * self.caches.borrow().len() {
                         return false;
@@ -216,7 +217,7 @@ impl Engine {
     /// Notes that an index got an entry; the oldest others go when there are too many.
     pub fn index_grew(&self, log: &Rc<LogShared>, base: Offset, entries_now: usize) {
         if entries_now == 1 {
-            self.indexes.borrow_mut().push_back((Rc::downgrade(log), base));
+            self.indexes.borrow_mut().push(&Rc::downgrade(log), base);
         }
         self.index_entries.set(self.index_entries.get() + 1);
         self.trim_indexes();
@@ -224,22 +225,32 @@ impl Engine {
 
     /// Notes that an index was loaded.
     pub fn index_loaded(&self, log: &Rc<LogShared>, base: Offset, entries: usize) {
-        self.indexes.borrow_mut().push_back((Rc::downgrade(log), base));
+        self.indexes.borrow_mut().push(&Rc::downgrade(log), base);
         self.index_entries.set(self.index_entries.get() + entries);
         self.trim_indexes();
+    }
+
+    /// Entries of all indexes, and the lengths of the queues of indexes and caches.
+    #[cfg(test)]
+    pub fn held(&self) -> (usize, usize, usize) {
+        let (indexes, caches) = (self.indexes.borrow().len(), self.caches.borrow().len());
+        (self.index_entries.get(), indexes, caches)
+    }
+
+    /// Notes that entries of indexes are gone, with their segments or alone.
+    pub fn index_shrank(&self, entries: usize) {
+        self.index_entries.set(self.index_entries.get().saturating_sub(entries));
     }
 
     fn trim_indexes(&self) {
         let mut turns = self.indexes.borrow().len();
         while self.index_entries.get() > INDEX_ENTRIES_MAX && turns > 0 {
             turns -= 1;
-            let Some((weak, base)) = self.indexes.borrow_mut().pop_front() else { return };
+            let Some((weak, base)) = self.indexes.borrow_mut().pop() else { return };
             let Some(log) = weak.upgrade() else { continue };
             match log.drop_index(base) {
-                Some(entries) => {
-                    self.index_entries.set(self.index_entries.get().saturating_sub(entries));
-                }
-                None => self.indexes.borrow_mut().push_back((weak, base)),
+                Some(entries) => self.index_shrank(entries),
+                None => self.indexes.borrow_mut().push(&weak, base),
             }
         }
     }

@@ -42,6 +42,8 @@ pub mod read;
 pub mod replay;
 /// A segment in memory.
 pub mod segment;
+/// Segments that are cached or indexed, in order.
+pub mod segment_queue;
 /// The durable state of a log.
 pub mod state;
 /// The last partial block of a cut file.

@@ -194,6 +194,8 @@ impl LogShared {
         core.deleted = true;
         for segment in &mut core.segments {
             segment.window.clear();
+            self.engine.index_shrank(segment.index.entry_count());
+            segment.index = SparseIndex::default();
         }
         drop(core);
         self.readable.notify_all();
@@ -208,6 +210,12 @@ impl LogShared {
             drop(core);
             self.readable.notify_all();
         }
+    }
+
+    /// Whether that segment is still there; yes, where that cannot be told now.
+    pub(super) fn has_segment(&self, base: Offset) -> bool {
+        let core = self.core.try_borrow();
+        core.map_or(true, |core| !core.deleted && core.segment_index(base).is_some())
     }
 
     /// Gives back the first chunk of a segment if its file has it.
@@ -623,7 +631,10 @@ impl LogShared {
             && core.segments[1].state.base <= core.start
             && core.segments[0].written == core.segments[0].state.bytes
         {
-            gone.extend(core.segments.pop_front().map(|segment| segment.state.base));
+            if let Some(segment) = core.segments.pop_front() {
+                self.engine.index_shrank(segment.index.entry_count());
+                gone.push(segment.state.base);
+            }
         }
         drop(core);
         if !gone.is_empty() {

@@ -496,10 +496,11 @@ impl LogShared {
         let index = core.segment_index(base).ok_or_else(|| core.gone())?;
         let segment = &mut core.segments[index];
         if segment.index.from() == until {
-            let entries = older.entry_count();
+            let known = segment.index.entry_count();
             segment.index.prepend(older);
+            let loaded = segment.index.entry_count() - known;
             drop(core);
-            engine.index_loaded(self, base, entries);
+            engine.index_loaded(self, base, loaded);
         }
         Ok(())
     }

@@ -1,0 +1,74 @@
+//! What a store holds follows what there is, not what there was, in the simulator.
+
+use std::time::Duration;
+
+use super::model_tests::start;
+use crate::model::units::KIB;
+use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
+use crate::record::{BatchBuilder, BatchOptions};
+use crate::runtime::Runtime;
+use crate::runtime::sim::{SimOptions, World};
+use crate::storage::{AppendMode, Log, LogConfig, Store};
+
+/// More than a queue may hold of a few segments.
+const ROUNDS: u64 = 400;
+const HELD_MAX: usize = 130;
+
+fn open_log(store: &Store, topic: u64) -> Log {
+    let mut id = [7; 16];
+    id[8..].copy_from_slice(&topic.to_be_bytes());
+    let id = LogId { topic: TopicId(id), partition: PartitionIndex(0) };
+    let config = LogConfig { segment_bytes: 16 * KIB as u32, ..LogConfig::default() };
+    store.create(id, "orders", config)
+}
+
+async fn append(runtime: &Runtime, log: &Log) {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    builder.append(1_000, None, Some(&[0; 3 * KIB]), &[]);
+    let batch = builder.finish();
+    log.prepare_append(batch.len()).await.expect("room");
+    let now_ms = runtime.wall_clock_ms();
+    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
+    log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
+}
+
+fn assert_small(store: &Store, entries_max: usize) {
+    let (entries, indexes, caches) = store.0.engine.held();
+    assert!(entries <= entries_max, "{entries} entries of indexes");
+    assert!(indexes <= HELD_MAX && caches <= HELD_MAX, "{indexes} indexes, {caches} caches");
+}
+
+#[test]
+fn a_log_that_is_deleted_leaves_nothing_behind() {
+    let world = World::new(1, SimOptions::instant());
+    let runtime = world.host().runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    for topic in 0..ROUNDS {
+        world.run_until(async {
+            let log = open_log(&store, topic);
+            append(&runtime, &log).await;
+            store.checkpoint().await.expect("a checkpoint");
+            store.delete(log.id()).await.expect("deleted");
+        });
+    }
+    assert_small(&store, 0);
+    world.run_until(store.close()).expect("a clean stop");
+}
+
+#[test]
+fn segments_that_go_and_passes_that_come_leave_nothing_behind() {
+    let world = World::new(1, SimOptions::instant());
+    let runtime = world.host().runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let log = open_log(&store, 0);
+    for _ in 0..ROUNDS {
+        world.run_until(append(&runtime, &log));
+        // Long enough for the idle pass to write and cut it.
+        world.run_for(Duration::from_secs(10));
+        let start = Offset(log.end_offset().0 - 1);
+        world.run_until(log.advance_start(start)).expect("a durable start");
+    }
+    assert!(log.segment_count() <= 2, "{} segments", log.segment_count());
+    assert_small(&store, 4);
+    world.run_until(store.close()).expect("a clean stop");
+}
