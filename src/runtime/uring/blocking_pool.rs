@@ -17,11 +17,12 @@ const THREADS: usize = 2;
 
 type Result = Box<dyn Any + Send>;
 type Work = Box<dyn FnOnce() -> Result + Send>;
+type Done = Box<dyn FnOnce(Result)>;
 
 /// A call: what a thread does, and what is done here with its result.
 struct Call {
     work: Work,
-    done: Box<dyn FnOnce(Result)>,
+    done: Done,
 }
 
 struct Worker {
@@ -33,7 +34,7 @@ struct Worker {
 #[derive(Default)]
 struct Calls {
     /// By worker, what is done with the result of the call that it has.
-    under_way: [Option<Box<dyn FnOnce(Result)>>; THREADS],
+    under_way: [Option<Done>; THREADS],
     waiting: VecDeque<Call>,
 }
 
