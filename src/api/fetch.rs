@@ -9,9 +9,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::encode::Responder;
-use crate::api::fetch_session::{
-    Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted,
-};
 use crate::api::reply::{Outcome, Part, Reply};
 use crate::api::request::RequestContext;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
@@ -20,6 +17,9 @@ use crate::protocol::fetch_response::{
     EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use crate::protocol::types::Records;
+use crate::shard::fetch_session::{
+    Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted,
+};
 use crate::shard::{self, FetchFailure, FetchPart, FetchTerms, Routed, RoutedResult, Shard};
 use crate::storage::ReadPart;
 
@@ -75,6 +75,7 @@ pub fn fetch(
             context.session().asks(shard.owner(log));
         }
     }
+    context.session().fetches_by(session.session_id());
     let sessions = sessions.clone();
     Reply::in_turn(answer(Fetching { responder, sessions, context: session, wanted, terms }))
 }

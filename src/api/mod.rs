@@ -10,7 +10,6 @@ pub mod configs;
 pub mod encode;
 pub mod epochs;
 pub mod fetch;
-pub mod fetch_session;
 pub mod find_coordinator;
 pub mod group_admin;
 pub mod groups;

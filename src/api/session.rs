@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::model::ShardId;
 use crate::runtime::Monotonic;
+use crate::shard::fetch_session::SESSION_NONE;
 
 /// One connection's client.
 pub struct Session {
@@ -13,6 +14,7 @@ pub struct Session {
     last_request: Cell<Monotonic>,
     software: RefCell<Option<(String, String)>>,
     owners: RefCell<Vec<ShardId>>,
+    fetch_session: Cell<i32>,
 }
 
 impl Session {
@@ -24,6 +26,7 @@ impl Session {
             last_request: Cell::new(now),
             software: RefCell::default(),
             owners: RefCell::default(),
+            fetch_session: Cell::new(SESSION_NONE),
         }
     }
 
@@ -55,6 +58,16 @@ impl Session {
     /// The client's software name and version, once it has said them.
     pub fn software(&self) -> Option<(String, String)> {
         self.software.borrow().clone()
+    }
+
+    /// The client's fetches belong to that session, or to none.
+    pub fn fetches_by(&self, session: i32) {
+        self.fetch_session.set(session);
+    }
+
+    /// The client's fetch session, if it has one.
+    pub fn fetch_session(&self) -> Option<i32> {
+        Some(self.fetch_session.get()).filter(|&session| session != SESSION_NONE)
     }
 
     /// The current request asks for a partition of that shard.

@@ -118,7 +118,7 @@ const ACTING: &[(&str, &[&str])] = &[
     ("broker.rack", &["broker.rack=r"]),
     ("compression.type", &["compression.type=gzip"]),
     ("connections.max.idle.ms", &["connections.max.idle.ms=-1"]),
-    ("connections.move.to.owner", &["connections.move.to.owner=true"]),
+    ("connections.move.to.owner", &["connections.move.to.owner=false"]),
     ("control.cpu", &["control.cpu=1"]),
     (
         "controller.listener.names",

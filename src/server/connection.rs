@@ -22,7 +22,7 @@ use crate::server::decoder::{Decoder, Frame, Step};
 use crate::server::dispatch;
 use crate::server::locality::Locality;
 use crate::server::pipeline::Pipeline;
-use crate::shard::{MovedConnection, Shard};
+use crate::shard::{MovedClient, MovedConnection, Shard};
 
 /// How long the responses to the requests before a refused one may take to leave.
 const LAST_RESPONSES_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -64,10 +64,21 @@ impl Connection {
     ///
     /// # Errors
     /// When the descriptor cannot be used on this shard's ring.
-    pub fn arrived(shard: &Shard, moved: MovedConnection) -> io::Result<Connection> {
-        let MovedConnection { stream, peer, listener } = moved;
+    pub fn arrived(
+        shard: &Shard,
+        sessions: &SharedSessions,
+        moved: MovedConnection,
+    ) -> io::Result<Connection> {
+        let MovedConnection { stream, peer, listener, client } = moved;
         let stream = shard.runtime().net().attach(stream)?;
         let fresh = Connection::accepted(shard, stream, peer, listener);
+        if let Some((name, version)) = &client.software {
+            fresh.session.set_software(name, version);
+        }
+        if let Some((id, session)) = client.fetch_session {
+            fresh.session.fetches_by(id);
+            sessions.borrow_mut().adopt(id, session, shard.runtime().now());
+        }
         Ok(Connection { locality: Locality::settled(shard.id(), shard.shard_count()), ..fresh })
     }
 
@@ -95,7 +106,9 @@ impl Connection {
                 pipeline.close();
                 timeout(shard.runtime(), LAST_RESPONSES_WAIT_MAX, pipeline.finished()).await;
             }
-            Some(End::Moves(target)) => return self.move_to(shard, target, &pipeline).await,
+            Some(End::Moves(target)) => {
+                return self.move_to(shard, sessions, target, &pipeline).await;
+            }
             Some(End::Closed) | None => debug!(peer = %self.peer, "connection ended"),
         }
         end.set();
@@ -171,7 +184,13 @@ impl Connection {
     }
 
     /// Lets what is under way leave, then sends the connection to `target`.
-    async fn move_to(self, shard: &Shard, target: ShardId, pipeline: &Pipeline) {
+    async fn move_to(
+        self,
+        shard: &Shard,
+        sessions: &SharedSessions,
+        target: ShardId,
+        pipeline: &Pipeline,
+    ) {
         let Connection { stream, peer, session, .. } = self;
         pipeline.close();
         pipeline.finished().await;
@@ -181,6 +200,9 @@ impl Connection {
         };
         debug!(%peer, from = %shard.id(), to = %target, "a connection moves to its partitions");
         let listener = session.listener();
-        shard.send_connection(target, MovedConnection { stream, peer, listener });
+        let fetch_session =
+            session.fetch_session().and_then(|id| Some((id, sessions.borrow_mut().take(id)?)));
+        let client = MovedClient { software: session.software(), fetch_session };
+        shard.send_connection(target, MovedConnection { stream, peer, listener, client });
     }
 }

@@ -10,7 +10,6 @@ use slab::Slab;
 use tracing::warn;
 
 use crate::api::fetch::SharedSessions;
-use crate::api::fetch_session::FetchSessions;
 use crate::api::session::Session;
 use crate::runtime::Lane;
 use crate::runtime::net::Listener;
@@ -18,6 +17,7 @@ use crate::runtime::sync::{Event, Latch, select2};
 use crate::server::connection::Connection;
 use crate::server::quota::ConnectionQuota;
 use crate::shard::Shard;
+use crate::shard::fetch_session::FetchSessions;
 
 /// How often idle connections are looked for, at most.
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(30);
@@ -119,7 +119,7 @@ impl Acceptor {
     /// Takes over the connections that other shards send.
     async fn take_over(self: Rc<Self>) {
         while let Some(moved) = self.shard.arrivals().pop().await {
-            self.start(|shard| Connection::arrived(shard, moved));
+            self.start(|shard| Connection::arrived(shard, &self.sessions, moved));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::metrics::ShardSnapshot;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset};
 use crate::runtime::memory::{AlignedBuf, LeaseSlot, RemoteLease};
 use crate::runtime::net::DetachedStream;
+use crate::shard::fetch_session::FetchSession;
 
 /// The caller's slot for the answer.
 pub type CallId = u32;
@@ -260,4 +261,15 @@ pub struct MovedConnection {
     pub peer: SocketAddr,
     /// The index of the listener it came in by.
     pub listener: usize,
+    /// What the broker remembers of the client.
+    pub client: MovedClient,
+}
+
+/// What is remembered of a client that moves.
+#[derive(Debug, Default)]
+pub struct MovedClient {
+    /// Its software's name and version, if it has said them.
+    pub software: Option<(String, String)>,
+    /// Its fetch session, by its id.
+    pub fetch_session: Option<(i32, FetchSession)>,
 }

@@ -7,6 +7,7 @@
 
 mod appends;
 mod calls;
+pub mod fetch_session;
 mod fetch_sum;
 mod fetches;
 mod groups;
@@ -28,7 +29,7 @@ pub use lookups::{
 pub use mailbox::serve;
 pub use message::{
     AppendFailure, Appended, EpochEnd, EpochQuery, FetchFailure, FetchPart, FetchTerms,
-    FetchedPlace, Message, MovedConnection, OffsetFound, OffsetQuery,
+    FetchedPlace, Message, MovedClient, MovedConnection, OffsetFound, OffsetQuery,
 };
 pub use placement::owner;
 pub use router::{Appends, Routed, RoutedResult, SentAppends, epoch_ends, fetch, offsets};

@@ -364,6 +364,31 @@ fn sessions_remember_and_say_only_what_changed() {
     }
 }
 
+/// With two shards a connection is on the wrong one half of the time, and moves after some requests.
+#[test]
+fn a_session_moves_with_its_connection() {
+    let broker = Broker::start(&["num.shards=2"]);
+    let mut first = Wire::connect(&broker);
+    let topic = first.create_topic("t", 2, &[]);
+    for connection in 0..8 {
+        let (mut wire, partition) = (Wire::connect(&broker), connection % 2);
+        let end = i64::from(connection / 2);
+        let mut request = fetch_request("t", topic, partition, end);
+        request.max_wait_ms = 0;
+        let (code, id, _) = session(&mut wire, 18, 0, 0, request.clone());
+        assert_eq!(code, ErrorCode::None);
+        for epoch in 1..200 {
+            let next = FetchRequest { topics: Vec::new(), ..request.clone() };
+            let answer = session(&mut wire, 18, id, epoch, next);
+            assert_eq!(answer, (ErrorCode::None, id, vec![]), "connection {connection}");
+        }
+        first.produce("t", partition, &batch(&["a"]), 9);
+        let next = FetchRequest { topics: Vec::new(), ..request.clone() };
+        let told = session(&mut wire, 18, id, 200, next);
+        assert_eq!(told, (ErrorCode::None, id, vec![(partition, 1)]));
+    }
+}
+
 #[test]
 fn a_session_by_name_does_not_become_one_by_id() {
     let broker = Broker::start(&[]);

@@ -1,13 +1,12 @@
 //! Incremental fetch sessions (KIP-227): what a consumer wants is remembered between its requests.
 //!
 //! A client opens a session with a full request (epoch 0), names only changes afterwards, and gets
-//! only partitions that have something to say. Sessions live on the shard that opened them; one
-//! that is asked for elsewhere is not found, and the client opens another. The number of sessions
+//! only partitions that have something to say. Sessions live on the shard that opened them and move
+//! with their connection; one that is asked for elsewhere is not found, and the client opens another. The number of sessions
 //! is bounded: a new one takes the place of one that has been idle for two minutes, or none.
 //! After Kafka's `FetchManager` and `FetchSession`.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -28,7 +27,7 @@ const EVICTABLE_AFTER: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TopicRef {
     /// Its name.
-    Name(Rc<str>),
+    Name(Box<str>),
     /// Its id.
     Id(TopicId),
 }
@@ -72,13 +71,16 @@ pub struct Said {
     pub notable: bool,
 }
 
+#[derive(Debug)]
 struct Remembered {
     wanted: Wanted,
     high_watermark: Offset,
     log_start: Offset,
 }
 
-struct Session {
+/// What one client wants, and what it was told.
+#[derive(Debug)]
+pub struct FetchSession {
     epoch: i32,
     by_id: bool,
     used: Monotonic,
@@ -87,9 +89,9 @@ struct Session {
     places: FxHashMap<PartitionKey, u64>,
 }
 
-impl Session {
-    fn new(by_id: bool, now: Monotonic) -> Session {
-        Session {
+impl FetchSession {
+    fn new(by_id: bool, now: Monotonic) -> FetchSession {
+        FetchSession {
             epoch: 1,
             by_id,
             used: now,
@@ -167,7 +169,7 @@ impl Context {
 
 /// The sessions of one shard.
 pub struct FetchSessions {
-    sessions: FxHashMap<i32, Session>,
+    sessions: FxHashMap<i32, FetchSession>,
     slots_max: usize,
 }
 
@@ -234,12 +236,26 @@ impl FetchSessions {
         while self.sessions.contains_key(&id) {
             id = if id == i32::MAX { 1 } else { id + 1 };
         }
-        let mut session = Session::new(by_id, now);
+        let mut session = FetchSession::new(by_id, now);
         for wanted in wanted {
             session.want(wanted.clone());
         }
         self.sessions.insert(id, session);
         Context::Full(id)
+    }
+
+    /// Takes a session out, to go on elsewhere.
+    pub fn take(&mut self, id: i32) -> Option<FetchSession> {
+        self.sessions.remove(&id)
+    }
+
+    /// Goes on with a session from elsewhere; without room, or if its id is in use here, it is
+    /// dropped, and the client opens another.
+    pub fn adopt(&mut self, id: i32, session: FetchSession, now: Monotonic) {
+        let room = self.sessions.len() < self.slots_max || self.evict(now);
+        if room && !self.sessions.contains_key(&id) {
+            self.sessions.insert(id, session);
+        }
     }
 
     fn evict(&mut self, now: Monotonic) -> bool {
@@ -361,6 +377,23 @@ mod tests {
         let emptied = SessionRequest { forgotten: vec![key(0)], ..request(7, 1, vec![]) };
         assert_eq!(begin(&mut sessions, emptied), Ok(Context::Sessionless));
         assert!(sessions.is_empty());
+    }
+
+    #[test]
+    fn a_session_goes_on_elsewhere_if_there_is_room() {
+        let (mut here, mut there) = (FetchSessions::new(2), FetchSessions::new(1));
+        for (id, wanted_by) in [(7, 1), (8, 2)] {
+            let full = request(0, EPOCH_INITIAL, vec![wanted(wanted_by, 0)]);
+            here.begin(full, NOW, id).expect("a full request is served");
+        }
+        for id in [7, 8] {
+            there.adopt(id, here.take(id).expect("it is here"), NOW);
+        }
+        assert!(here.is_empty());
+        let (context, all) = there.begin(request(7, 1, vec![]), NOW, 9).expect("it has moved");
+        assert_eq!((context, all), (Context::Incremental(7), vec![wanted(1, 0)]));
+        let refused = there.begin(request(8, 1, vec![]), NOW, 9).map(|(context, _)| context);
+        assert_eq!(refused, Err(ErrorCode::FetchSessionIdNotFound));
     }
 
     #[test]
