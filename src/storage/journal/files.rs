@@ -63,6 +63,13 @@ impl Files {
         self.zeroed[usize::from(file)] = bytes;
     }
 
+    /// Bytes that can be placed before a frame has to wait for zeros, had frames no length.
+    pub fn zeroed_ahead(&self) -> u64 {
+        let current = self.current.map_or(0, |(file, at)| self.zeroed[usize::from(file)] - at);
+        let free = self.free.iter().map(|&file| self.zeroed[usize::from(file)]);
+        current + free.sum::<u64>()
+    }
+
     /// Takes the place of the next frame; `last_before` is the last sequence placed so far.
     pub fn place(&mut self, bytes: u64, last_before: Sequence) -> Result<Slot, NoSlot> {
         assert!(bytes <= self.frame_bytes_max, "a frame keeps to its bound");

@@ -5,14 +5,19 @@
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
-use crate::model::units::{BLOCK, KIB};
+use crate::model::units::{BLOCK, KIB, MIB};
 use crate::runtime::disk::{File, OpenMode};
 use crate::runtime::{AlignedBuf, Lane, Runtime};
 
 use super::options::{JournalOptions, PlantedBug, file_path, parse_file_name};
 use super::writer::Journal;
 
+/// Zeros before the writer from which on zeroing makes way for commits.
+const ZEROED_AHEAD_BYTES: u64 = 8 * MIB as u64;
+/// How long it makes way after each step.
+const ZEROING_REST: Duration = Duration::from_millis(8);
 /// One write of zeros; small, because commits go on meanwhile.
 const ZEROS_BYTES: usize = 256 * KIB;
 
@@ -69,13 +74,19 @@ impl Journal {
         let journal = Journal::start(runtime, options, Rc::clone(&files), zeroed.clone());
         if fresh {
             let ahead = journal.clone();
-            runtime.spawn(Lane::Background, async move { ahead.zero_ahead(files, zeroed).await });
+            let machine = runtime.clone();
+            runtime.spawn(Lane::Background, async move {
+                ahead.zero_ahead(&machine, files, zeroed).await;
+            });
         }
         Ok(journal)
     }
 
     /// Zeroes what is left of every file, in the order in which the writer will come to them.
-    async fn zero_ahead(&self, files: Rc<[File]>, zeroed: Vec<u64>) {
+    ///
+    /// A commit's flush takes along what zeros the device has not yet written, so zeroing rests
+    /// while there are commits and the writer has enough before it.
+    async fn zero_ahead(&self, runtime: &Runtime, files: Rc<[File]>, zeroed: Vec<u64>) {
         let Some(_guard) = self.enter() else { return };
         for (index, (file, mut done)) in files.iter().zip(zeroed).enumerate() {
             let index = u16::try_from(index).expect("a journal has few files");
@@ -86,11 +97,16 @@ impl Journal {
                     return;
                 }
                 let target = file_bytes.min(done + ZEROS_BYTES as u64);
+                let commits = self.submitted_through();
                 match zero(file, done, target).await {
                     Ok(through) => done = through,
                     Err(error) => return self.poison(&format!("zeroing file {index}: {error}")),
                 }
                 self.zeroed(index, done);
+                if self.submitted_through() != commits && self.zeroed_ahead() >= ZEROED_AHEAD_BYTES
+                {
+                    runtime.sleep(ZEROING_REST).await;
+                }
             }
             if whole {
                 continue;

@@ -353,6 +353,16 @@ impl Journal {
         self.wake();
     }
 
+    /// How many bytes of zeros the writer has before it.
+    pub(super) fn zeroed_ahead(&self) -> u64 {
+        self.0.state.borrow().files.zeroed_ahead()
+    }
+
+    /// The last entry that is on its way to the disk.
+    pub(super) fn submitted_through(&self) -> Sequence {
+        self.0.state.borrow().ledger.submitted_through()
+    }
+
     /// Bytes on disk that entries of so many bytes take at the worst: two frames that follow each
     /// other hold more than one full frame, and each pads its last block.
     fn bytes_on_disk(&self, bytes: usize) -> u64 {
