@@ -48,6 +48,15 @@ pub struct DirEntry {
     pub len: u64,
 }
 
+/// The bytes of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// All of them.
+    pub total_bytes: u64,
+    /// Those that an ordinary user may still use.
+    pub free_bytes: u64,
+}
+
 /// The file systems of the machine.
 #[derive(Clone)]
 pub enum Disk {
@@ -184,11 +193,11 @@ impl Disk {
         }
     }
 
-    /// Bytes that are free in the file system of `path`.
-    pub async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+    /// How large the file system of `path` is, and what of it is free.
+    pub async fn space(&self, path: &Path) -> io::Result<Space> {
         match self {
-            Disk::Uring(disk) => disk.with_path(path, uring::free_bytes).await,
-            Disk::Sim(disk) => disk.free_bytes(path).await,
+            Disk::Uring(disk) => disk.with_path(path, uring::space).await,
+            Disk::Sim(disk) => disk.space(path).await,
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::api::request::RequestContext;
 use crate::api::session::Session;
 use crate::api::versions;
 use crate::api::{cluster, configs, epochs, fetch, find_coordinator, group_admin, groups};
-use crate::api::{list_offsets, metadata, offset_fetch, offsets, produce, producer_ids, topics};
+use crate::api::{
+    list_offsets, log_dirs, metadata, offset_fetch, offsets, produce, producer_ids, topics,
+};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::errors::DecodeError;
 use crate::protocol::frame;
@@ -214,6 +216,10 @@ fn handle_admin(
                 incremental_alter_configs_request::IncrementalAlterConfigsRequest
             );
             configs::incremental_alter_configs(context, &request)
+        }
+        ApiKey::DescribeLogDirs => {
+            let request = decode!(body, version, describe_log_dirs_request::DescribeLogDirsRequest);
+            log_dirs::describe_log_dirs(context, &request)
         }
         ApiKey::ListPartitionReassignments => {
             let request = decode!(

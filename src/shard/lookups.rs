@@ -2,7 +2,7 @@
 
 use tracing::error;
 
-use crate::model::{ErrorCode, LeaderEpoch, Offset};
+use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset};
 use crate::replication::{Leader, ReadError};
 use crate::shard::message::{EpochEnd, EpochQuery, OffsetFound, OffsetQuery};
 use crate::shard::state::Shard;
@@ -79,6 +79,11 @@ pub fn epoch_ends_here(shard: &Shard, queries: &[EpochQuery]) -> Vec<Result<Epoc
             Ok(EpochEnd { epoch, end })
         })
         .collect()
+}
+
+/// Every log of this shard and its bytes.
+pub fn log_sizes_here(shard: &Shard) -> Vec<(LogId, u64)> {
+    shard.leaders().iter().map(|(id, leader)| (*id, leader.log().bytes())).collect()
 }
 
 fn check_epoch(leader: &Leader, known: Option<LeaderEpoch>) -> Result<(), ErrorCode> {

@@ -104,6 +104,7 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
             Call::EpochEnds(queries) => {
                 Answer::EpochEnds(lookups::epoch_ends_here(&serving, &queries))
             }
+            Call::LogSizes => Answer::LogSizes(lookups::log_sizes_here(&serving)),
             Call::Coordinate(..) => unreachable!("taken above, in order"),
         };
         serving.mesh().send(from, Message::Answer(id, answer));
@@ -119,6 +120,7 @@ fn refusal(call: &Call) -> Answer {
         Call::Fetch(fetch) => Answer::Fetch(fetch.parts.iter().map(|_| Err(code.into())).collect()),
         Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),
         Call::EpochEnds(queries) => Answer::EpochEnds(vec![Err(code); queries.len()]),
+        Call::LogSizes => Answer::LogSizes(Vec::new()),
         Call::Coordinate(_, request) => {
             Answer::Coordinated(Box::new(request.refused(ErrorCode::NotCoordinator)))
         }

@@ -75,6 +75,8 @@ pub enum Call {
     Offsets(Vec<OffsetQuery>),
     /// Look up the end of leader epochs.
     EpochEnds(Vec<EpochQuery>),
+    /// Tell how large the logs are.
+    LogSizes,
     /// Ask a partition of the group coordinator.
     Coordinate(LogId, Box<coordinator::Request>),
 }
@@ -89,6 +91,8 @@ pub enum Answer {
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of [`Call::EpochEnds`].
     EpochEnds(Vec<Result<EpochEnd, ErrorCode>>),
+    /// Of [`Call::LogSizes`]: every log of the shard and its bytes.
+    LogSizes(Vec<(LogId, u64)>),
     /// Of [`Call::Coordinate`].
     Coordinated(Box<coordinator::Answer>),
 }

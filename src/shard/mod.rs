@@ -32,7 +32,9 @@ pub use message::{
     FetchedPlace, Message, MovedClient, MovedConnection, OffsetFound, OffsetQuery,
 };
 pub use placement::owner;
-pub use router::{Appends, Routed, RoutedResult, SentAppends, epoch_ends, fetch, offsets};
+pub use router::{
+    Appends, Routed, RoutedResult, SentAppends, epoch_ends, fetch, log_sizes, offsets,
+};
 pub use settings::{
     AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings, SharedSettings,
 };

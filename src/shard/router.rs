@@ -302,3 +302,17 @@ pub async fn epoch_ends(
     }
     reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
 }
+
+/// Every log of the process and its bytes, sorted.
+pub async fn log_sizes(shard: &Rc<Shard>) -> Vec<(LogId, u64)> {
+    let others = (0..shard.shard_count()).map(ShardId).filter(|id| *id != shard.id());
+    let calls: Vec<_> = others.map(|id| shard.call(id, Call::LogSizes)).collect();
+    let mut sizes = lookups::log_sizes_here(shard);
+    for reply in join_all(calls).await {
+        if let Some(CallReply::LogSizes(more)) = reply {
+            sizes.extend(more);
+        }
+    }
+    sizes.sort_unstable();
+    sizes
+}

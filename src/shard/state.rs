@@ -215,6 +215,11 @@ impl Shard {
         self.leaders.borrow().get(&log).cloned()
     }
 
+    /// The partitions that this shard leads; the borrow must not span an await.
+    pub(super) fn leaders(&self) -> Ref<'_, FxHashMap<LogId, Rc<Leader>>> {
+        self.leaders.borrow()
+    }
+
     /// How many partitions this shard leads.
     pub fn leader_count(&self) -> usize {
         self.leaders.borrow().len()

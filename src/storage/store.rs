@@ -231,6 +231,11 @@ impl Store {
         Ok(())
     }
 
+    /// The data directory.
+    pub fn directory(&self) -> &Path {
+        &self.0.engine.dir
+    }
+
     /// The directory of a log, which is made with its first segment.
     pub fn directory_of(&self, id: LogId) -> PathBuf {
         partition_dir(&self.0.engine.dir, id)

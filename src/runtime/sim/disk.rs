@@ -11,7 +11,7 @@ use super::file_system::{Change, Inode, Node};
 use super::host::HostCore;
 use super::page::{FileData, PAGE, Payload};
 use crate::model::units::BLOCK;
-use crate::runtime::disk::{DirEntry, Issued, OpenMode};
+use crate::runtime::disk::{DirEntry, Issued, OpenMode, Space};
 use crate::runtime::memory::{AlignedBuf, Piece};
 use crate::runtime::sync::oneshot;
 
@@ -275,11 +275,12 @@ impl SimDisk {
         self.sync_dir(path.parent().unwrap_or(Path::new(""))).await
     }
 
-    pub(in crate::runtime) async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+    pub(in crate::runtime) async fn space(&self, path: &Path) -> io::Result<Space> {
         self.check_alive()?;
         let device = self.host.device.borrow();
         device.live.find(path, true)?;
-        Ok(self.host.capacity.get().saturating_sub(device.bytes_used()))
+        let total_bytes = self.host.capacity.get();
+        Ok(Space { total_bytes, free_bytes: total_bytes.saturating_sub(device.bytes_used()) })
     }
 
     /// The file's creation and its process id are durable at once: they are no part of what a

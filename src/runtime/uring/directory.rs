@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::UringFile;
 use super::handle::UringHandle;
-use crate::runtime::disk::{DirEntry, OpenMode};
+use crate::runtime::disk::{DirEntry, OpenMode, Space};
 
 /// The file systems of the machine.
 #[derive(Clone)]
@@ -159,8 +159,8 @@ pub(in crate::runtime) fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
     Ok(entries)
 }
 
-/// Bytes that an ordinary user may still use in the file system of `path`.
-pub(in crate::runtime) fn free_bytes(path: &Path) -> io::Result<u64> {
+/// How large the file system of `path` is, and what of it an ordinary user may still use.
+pub(in crate::runtime) fn space(path: &Path) -> io::Result<Space> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: all zeros is a valid statvfs.
     let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
@@ -168,5 +168,6 @@ pub(in crate::runtime) fn free_bytes(path: &Path) -> io::Result<u64> {
     if unsafe { libc::statvfs(path.as_ptr(), &raw mut stat) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(stat.f_bavail as u64 * stat.f_frsize as u64)
+    let bytes = |blocks| blocks as u64 * stat.f_frsize as u64;
+    Ok(Space { total_bytes: bytes(stat.f_blocks), free_bytes: bytes(stat.f_bavail) })
 }

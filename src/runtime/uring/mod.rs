@@ -37,7 +37,7 @@ mod timers;
 mod wake;
 
 pub(in crate::runtime) use directory::{
-    UringDisk, free_bytes, list_dir, lock, sync_dir, sync_filesystem,
+    UringDisk, list_dir, lock, space, sync_dir, sync_filesystem,
 };
 pub(in crate::runtime) use driver::Source;
 pub use executor::{ExecutorSpec, ExecutorThread, start};

@@ -1,7 +1,7 @@
 //! From a snapshot and the log behind it to a partition of the coordinator that can serve.
 
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::coordinator::partition::{GroupPartition, ReplayError};
 use crate::model::limits::COLD_READ_BYTES_MAX;
@@ -68,7 +68,7 @@ pub async fn load(
     partition.finish_loading(runtime.now());
     if bytes_read > 0 || from > log.start_offset() {
         let took = runtime.now().saturating_since(began);
-        info!(log = %log.id(), %from, end = %next, bytes_read, took_ms = took.as_millis() as u64, "groups loaded");
+        debug!(log = %log.id(), %from, end = %next, bytes_read, took_ms = took.as_millis() as u64, "groups loaded");
     }
     Ok(Some(Loaded { partition, end: next, bytes_read }))
 }
