@@ -13,6 +13,7 @@ mod kill_loop;
 mod ledger;
 mod load;
 mod lookups;
+mod moves;
 mod produce;
 mod relaxed;
 mod reshard;
