@@ -15,7 +15,7 @@ use crate::runtime::Lane;
 use crate::runtime::net::Listener;
 use crate::runtime::sync::{Event, Latch, select2};
 use crate::server::connection::Connection;
-use crate::server::quota::ConnectionQuota;
+use crate::server::quota::{Admission, ConnectionQuota};
 use crate::shard::Shard;
 use crate::shard::fetch_session::FetchSessions;
 
@@ -57,28 +57,9 @@ impl Acceptor {
         }
     }
 
-    /// Counts the connection and serves it in a task of its own.
-    fn start(self: &Rc<Self>, connect: impl FnOnce(&Shard) -> io::Result<Connection>) {
-        let connection = match connect(&self.shard) {
-            Ok(connection) => connection,
-            Err(error) => {
-                if self.shard.log_budget().allow() {
-                    warn!(%error, "a connection could not be taken over");
-                }
-                return;
-            }
-        };
+    /// Serves a connection in a task of its own.
+    fn start(self: &Rc<Self>, connection: Connection, admission: Admission) {
         let Some(guard) = self.shard.gate().enter() else { return };
-        let peer = connection.peer();
-        let admission = match self.quota.admit(peer.ip()) {
-            Ok(admission) => admission,
-            Err(key) => {
-                if self.shard.log_budget().allow() {
-                    warn!(%peer, "connection refused: {key} is reached");
-                }
-                return;
-            }
-        };
         let end = Rc::new(Latch::new());
         let session = Rc::downgrade(connection.session());
         let place = self.open.borrow_mut().insert((session, end.clone()));
@@ -102,9 +83,16 @@ impl Acceptor {
             }
             let Some(accepted) = select2(listener.accept(), stopped).await.left() else { return };
             match accepted {
-                Ok((stream, peer)) => {
-                    self.start(|shard| Ok(Connection::accepted(shard, stream, peer, index)))
-                }
+                Ok((stream, peer)) => match self.quota.admit(peer.ip()) {
+                    Ok(admission) => {
+                        let connection = Connection::accepted(&self.shard, stream, peer, index);
+                        self.start(connection, admission);
+                    }
+                    Err(key) if self.shard.log_budget().allow() => {
+                        warn!(%peer, "connection refused: {key} is reached");
+                    }
+                    Err(_) => {}
+                },
                 Err(error) => {
                     if self.shard.log_budget().allow() {
                         warn!(%error, "accepting failed: is the limit of open files reached (ulimit -n)?");
@@ -119,7 +107,16 @@ impl Acceptor {
     /// Takes over the connections that other shards send.
     async fn take_over(self: Rc<Self>) {
         while let Some(moved) = self.shard.arrivals().pop().await {
-            self.start(|shard| Connection::arrived(shard, &self.sessions, moved));
+            match Connection::arrived(&self.shard, &self.sessions, moved) {
+                Ok(connection) => {
+                    let admission = self.quota.count_again(connection.peer().ip());
+                    self.start(connection, admission);
+                }
+                Err(error) if self.shard.log_budget().allow() => {
+                    warn!(%error, "a connection could not be taken over");
+                }
+                Err(_) => {}
+            }
         }
     }
 

@@ -65,6 +65,15 @@ impl ConnectionQuota {
         counts.all += 1;
         Ok(Admission { quota: self.clone(), ip })
     }
+
+    /// Counts a connection that moves between shards: it was admitted once, and is counted by both
+    /// for a moment.
+    pub fn count_again(&self, ip: IpAddr) -> Admission {
+        let mut counts = self.counts.lock().expect("nobody panics while counting");
+        *counts.by_ip.entry(ip).or_default() += 1;
+        counts.all += 1;
+        Admission { quota: self.clone(), ip }
+    }
 }
 
 impl Drop for Admission {
@@ -98,7 +107,10 @@ mod tests {
         assert_eq!(quota.admit(here).err(), Some("max.connections.per.ip"));
         let _third = quota.admit(there).expect("the first from there");
         assert_eq!(quota.admit(there).err(), Some("max.connections"));
+        let moved = quota.count_again(here);
         drop(first);
+        assert_eq!(quota.admit(here).err(), Some("max.connections"), "it is as many as before");
+        drop(moved);
         assert_eq!(quota.admit(there).err(), Some("max.connections.per.ip"));
         assert!(quota.admit(here).is_ok());
     }
