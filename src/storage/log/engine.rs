@@ -206,7 +206,7 @@ impl Engine {
                 Eviction::Spared => {
                     self.caches.borrow_mut().push(&weak, base);
                     spared += 1;
-                    if spared > 2 * self.caches.borrow().len() {
+                    if spared > 2 * self.caches.borrow().count() {
                         return false;
                     }
                 }
@@ -233,7 +233,7 @@ impl Engine {
     /// Entries of all indexes, and the lengths of the queues of indexes and caches.
     #[cfg(test)]
     pub fn held(&self) -> (usize, usize, usize) {
-        let (indexes, caches) = (self.indexes.borrow().len(), self.caches.borrow().len());
+        let (indexes, caches) = (self.indexes.borrow().count(), self.caches.borrow().count());
         (self.index_entries.get(), indexes, caches)
     }
 
@@ -243,7 +243,7 @@ impl Engine {
     }
 
     fn trim_indexes(&self) {
-        let mut turns = self.indexes.borrow().len();
+        let mut turns = self.indexes.borrow().count();
         while self.index_entries.get() > INDEX_ENTRIES_MAX && turns > 0 {
             turns -= 1;
             let Some((weak, base)) = self.indexes.borrow_mut().pop() else { return };

@@ -40,8 +40,8 @@ impl SegmentQueue {
         self.segments.pop_front()
     }
 
-    /// Its length, with what has not been swept out yet.
-    pub fn len(&self) -> usize {
+    /// How many it has, with what has not been swept out yet.
+    pub fn count(&self) -> usize {
         self.segments.len()
     }
 
