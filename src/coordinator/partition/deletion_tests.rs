@@ -14,11 +14,14 @@ fn delete_offsets(group: &str, topic: &str) -> Request {
 
 /// The keys of all tombstones that a batch holds.
 fn tombstones(batch: &[u8]) -> Vec<String> {
-    let batch = BatchView::parse(batch).unwrap();
-    let opened = batch.open(DecompressionCaps::default()).unwrap();
-    let records = batch.records(&opened).map(Result::unwrap);
+    let batch = BatchView::parse(batch).expect("a written batch is one");
+    let opened = batch.open(DecompressionCaps::default()).expect("it is not compressed");
+    let records = batch.records(&opened).map(|record| record.expect("a written record is one"));
     let gone = records.filter(|record| record.value.is_none());
-    gone.map(|record| match Key::decode(record.key.unwrap()).unwrap() {
+    let key = |key: Option<_>| {
+        Key::decode(key.expect("every record has a key")).expect("every key is Kafka's")
+    };
+    gone.map(|record| match key(record.key) {
         Key::Offset { group, topic, partition } => format!("{group} {topic} {partition}"),
         Key::Group { group } => group.into_owned(),
         Key::Unknown(kind) => panic!("{kind}"),

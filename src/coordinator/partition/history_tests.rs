@@ -174,11 +174,12 @@ impl History {
         assert_eq!(held, self.rig.replayed());
         let half = self.rig.log.len() / 2;
         let mut first = GroupPartition::new(settings());
-        self.rig.log[..half].iter().for_each(|batch| first.replay(batch).unwrap());
+        self.rig.log[..half].iter().for_each(|batch| first.replay(batch).expect("a written batch"));
         let snapshot = first.snapshot(Offset(half as i64));
-        let (mut again, through) = GroupPartition::from_snapshot(&snapshot, settings()).unwrap();
+        let (mut again, through) =
+            GroupPartition::from_snapshot(&snapshot, settings()).expect("a snapshot");
         assert_eq!(through, Offset(half as i64));
-        self.rig.log[half..].iter().for_each(|batch| again.replay(batch).unwrap());
+        self.rig.log[half..].iter().for_each(|batch| again.replay(batch).expect("a written batch"));
         assert_eq!(again.snapshot(Offset(0)), held, "a snapshot and the rest");
         if !self.is_at_rest() {
             return;

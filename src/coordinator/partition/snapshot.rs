@@ -53,7 +53,7 @@ impl GroupPartition {
     pub fn snapshot(&self, through: Offset) -> Vec<u8> {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.retain(|(_, held)| held.generation.is_some() || held.offsets.durable_count() > 0);
-        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        groups.sort_unstable_by_key(|(id, _)| *id);
         let mut out = Vec::with_capacity(HEADER_BYTES + self.bytes);
         out.extend_from_slice(MAGIC);
         out.push(VERSION);

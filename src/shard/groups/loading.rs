@@ -68,7 +68,8 @@ pub async fn load(
     partition.finish_loading(runtime.now());
     if bytes_read > 0 || from > log.start_offset() {
         let took = runtime.now().saturating_since(began);
-        debug!(log = %log.id(), %from, end = %next, bytes_read, took_ms = took.as_millis() as u64, "groups loaded");
+        let (took_ms, skipped) = (took.as_millis() as u64, partition.skipped_records());
+        debug!(log = %log.id(), %from, end = %next, bytes_read, took_ms, skipped, "groups loaded");
     }
     Ok(Some(Loaded { partition, end: next, bytes_read }))
 }
