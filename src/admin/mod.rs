@@ -77,7 +77,7 @@ fn serve(listener: StdListener, door: Door, terminate: oneshot::Sender<&'static 
         })
     });
     if let Err(error) = served {
-        warn!(%error, "the admin listener has ended; the broker goes on without it");
+        warn!(%error, "the admin listener has ended; the broker goes on without health and metrics until it is restarted");
     }
 }
 

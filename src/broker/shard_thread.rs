@@ -88,7 +88,7 @@ fn watch_store(shard: &Rc<Shard>) {
     let watched = shard.clone();
     shard.runtime().spawn(Lane::Background, async move {
         let failure = watched.store().failed().await;
-        error!(shard = %watched.id(), %failure, "the log directory is used no further");
+        error!(shard = %watched.id(), %failure, "the log directory is used no further: check the disk, then start the broker again");
         watched.mesh().send(watched.control_node(), Message::Failed(failure.to_string()));
     });
 }

@@ -89,7 +89,7 @@ impl Acceptor {
                         self.start(connection, admission);
                     }
                     Err(key) if self.shard.log_budget().allow() => {
-                        warn!(%peer, "connection refused: {key} is reached");
+                        warn!(%peer, "connection refused: {key} is reached; raise it if these are all wanted");
                     }
                     Err(_) => {}
                 },
@@ -113,7 +113,7 @@ impl Acceptor {
                     self.start(connection, admission);
                 }
                 Err(error) if self.shard.log_budget().allow() => {
-                    warn!(%error, "a connection could not be taken over");
+                    warn!(%error, "a connection could not move to this shard and was closed: its client connects again");
                 }
                 Err(_) => {}
             }

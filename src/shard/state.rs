@@ -364,7 +364,7 @@ impl Shard {
         let config = match config {
             Ok(config) => Rc::new(config),
             Err(error) => {
-                error!(%topic, %error, "a stored topic configuration does not parse: the topic keeps the one it had");
+                error!(%topic, %error, "a stored topic configuration does not parse, the topic keeps the one it had: set or delete what the error names");
                 return;
             }
         };

@@ -271,7 +271,7 @@ async fn remove_dead_files(
     let old = names.iter().filter(|name| name.epoch != epoch).map(|name| name.path(dir));
     for path in surplus.chain(old) {
         if let Err(error) = runtime.disk().remove_file(&path).await {
-            warn!(path = %path.display(), %error, "a file of an earlier start could not be removed");
+            warn!(path = %path.display(), %error, "a file of an earlier start could not be removed: the next start tries again");
         }
     }
     Ok(())
@@ -307,7 +307,7 @@ pub async fn remove_orphans(runtime: &Runtime, dir: &Path, orphans: &[TopicId]) 
         match runtime.disk().remove_dir_all(&path).await {
             Ok(()) => info!(%topic, "removed what was left of a deleted topic"),
             Err(error) => {
-                warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed");
+                warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed: the next start tries again");
             }
         }
     }
