@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -64,6 +64,28 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// Everything of a topic, partition by partition, by a consumer that knows nothing yet.
 pub fn read_all(bootstrap: &str, topic: &str, partitions: i32) -> Vec<Vec<Read>> {
+    read_each(bootstrap, topic, partitions, |message| Read {
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().expect("every record has one"),
+        key: String::from_utf8(message.key().expect("sent with one").to_vec())
+            .expect("the keys are text"),
+        payload: message.payload().expect("sent with one").to_vec(),
+    })
+}
+
+/// The keys of everything in a topic, partition by partition.
+pub fn read_keys(bootstrap: &str, topic: &str, partitions: i32) -> Vec<Vec<Vec<u8>>> {
+    read_each(bootstrap, topic, partitions, |message| {
+        message.key().map(<[u8]>::to_vec).unwrap_or_default()
+    })
+}
+
+fn read_each<T>(
+    bootstrap: &str,
+    topic: &str,
+    partitions: i32,
+    take: impl Fn(&BorrowedMessage<'_>) -> T,
+) -> Vec<Vec<T>> {
     let consumer: BaseConsumer = client(bootstrap)
         .set("group.id", "reader")
         .set("enable.auto.commit", "false")
@@ -78,17 +100,11 @@ pub fn read_all(bootstrap: &str, topic: &str, partitions: i32) -> Vec<Vec<Read>>
         added.expect("a new partition in the list");
     }
     consumer.assign(&assigned).expect("the consumer takes any partitions");
-    let mut read: Vec<Vec<Read>> = (0..partitions).map(|_| Vec::new()).collect();
+    let mut read: Vec<Vec<T>> = (0..partitions).map(|_| Vec::new()).collect();
     let mut open = partitions;
     while open > 0 {
         match consumer.poll(PATIENCE).expect("the broker goes on answering") {
-            Ok(message) => read[message.partition() as usize].push(Read {
-                offset: message.offset(),
-                timestamp_ms: message.timestamp().to_millis().expect("every record has one"),
-                key: String::from_utf8(message.key().expect("sent with one").to_vec())
-                    .expect("the keys are text"),
-                payload: message.payload().expect("sent with one").to_vec(),
-            }),
+            Ok(message) => read[message.partition() as usize].push(take(&message)),
             Err(KafkaError::PartitionEOF(_)) => open -= 1,
             // The connection of the broker's last life; the client makes another.
             Err(KafkaError::MessageConsumption(

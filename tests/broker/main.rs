@@ -14,6 +14,7 @@ mod ledger;
 mod load;
 mod lookups;
 mod moves;
+mod offsets;
 mod produce;
 mod relaxed;
 mod reshard;

@@ -168,6 +168,6 @@ pub(in crate::runtime) fn space(path: &Path) -> io::Result<Space> {
     if unsafe { libc::statvfs(path.as_ptr(), &raw mut stat) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    let bytes = |blocks| blocks as u64 * stat.f_frsize as u64;
+    let bytes = |blocks: u64| blocks * stat.f_frsize;
     Ok(Space { total_bytes: bytes(stat.f_blocks), free_bytes: bytes(stat.f_bavail) })
 }
