@@ -7,6 +7,7 @@
 //! plays that never forgets.
 
 mod clients;
+mod group_tests;
 mod model;
 mod process;
 

@@ -77,11 +77,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A partition whose state is still to be loaded.
+    /// A partition whose state is still to be loaded, unless its log has never had any.
     pub fn new(ground: Ground) -> Rc<Driver> {
+        let phase = match ground.leader.log().end_offset() {
+            Offset(0) => Phase::Serving(empty(&ground)),
+            _ => Phase::Loading,
+        };
         Rc::new_cyclic(|this| Driver {
             ground,
-            phase: RefCell::new(Phase::Loading),
+            phase: RefCell::new(phase),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             untold: RefCell::default(),
@@ -110,6 +114,9 @@ impl Driver {
 
     /// Loads the state, then keeps its time until the partition is closed.
     pub async fn run(&self) {
+        if matches!(*self.phase.borrow(), Phase::Serving(_)) {
+            return self.keep_time().await;
+        }
         match load(&self.ground, || self.is_closed()).await {
             Ok(None) => return,
             Ok(Some(loaded)) => {
@@ -358,6 +365,12 @@ impl Driver {
             self.tell(PartitionEvent::Gone(ticket));
         }
     }
+}
+
+fn empty(ground: &Ground) -> GroupPartition {
+    let mut partition = GroupPartition::new(ground.settings.clone());
+    partition.finish_loading(ground.runtime.now());
+    partition
 }
 
 /// An answer that will come. Dropped before it has, it tells the machine that nobody waits.
