@@ -23,14 +23,16 @@ pub enum Engine {
 /// Commits at least this slow may have waited for a scheduler tick.
 const TICK: Duration = Duration::from_millis(2);
 /// Slow commits, among the last [`WINDOW`], that make an engine suspect.
-const SLOW_MAX: u32 = 3;
+const SLOW_MAX: u32 = 2;
 /// Commits that are looked at together.
-const WINDOW: u32 = 8;
-/// The first wait before the cheapest engine is tried again; doubled up to [`HOLD_MAX`].
+const WINDOW: u32 = 16;
+/// The first wait before the cheapest engine is tried again; doubled up to [`HOLD_MAX`] by each
+/// probe that shows a tick, and by each return that did not last [`RETURN_MIN`].
 const HOLD_MIN: Duration = Duration::from_millis(500);
 const HOLD_MAX: Duration = Duration::from_secs(30);
-/// A commit this quick on probation shows no tick.
-const PROBES: u32 = 3;
+const RETURN_MIN: Duration = Duration::from_secs(10);
+/// Quick probes before the cheapest engine is gone back to.
+const PROBES: u32 = 8;
 
 /// The choice for one file.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub(super) struct EngineChoice {
     /// When the cheapest engine is tried again.
     probe_at: Monotonic,
     hold: Duration,
+    /// When it was last gone back to.
+    returned_at: Option<Monotonic>,
     /// Quick probes still needed to go back; a probe is in flight if `probing`.
     probes_left: u32,
     probing: bool,
@@ -58,6 +62,7 @@ impl Default for EngineChoice {
             averages: [Duration::ZERO; 3],
             probe_at: Monotonic::default(),
             hold: HOLD_MIN,
+            returned_at: None,
             probes_left: PROBES,
             probing: false,
         }
@@ -112,6 +117,11 @@ impl EngineChoice {
             self.averages[engine as usize] = self.averages[engine as usize] * 3 / 4;
         }
         if self.current == Engine::DsyncWrite && best != self.current {
+            let stayed = self.returned_at.map(|at| now.saturating_since(at));
+            self.hold = match stayed {
+                Some(stayed) if stayed < RETURN_MIN => (self.hold * 2).min(HOLD_MAX),
+                _ => HOLD_MIN,
+            };
             self.wait(now);
         }
         self.current = best;
@@ -130,7 +140,7 @@ impl EngineChoice {
         if self.probes_left == 0 {
             self.current = Engine::DsyncWrite;
             self.history = 0;
-            self.hold = HOLD_MIN;
+            self.returned_at = Some(now);
         }
     }
 
@@ -183,7 +193,26 @@ mod tests {
             "probes are rare"
         );
         bench.now = bench.now + HOLD_MAX;
-        assert_eq!(bench.run(4, &[]), Engine::DsyncWrite);
+        assert_eq!(bench.run(PROBES as usize + 1, &[]), Engine::DsyncWrite);
+    }
+
+    #[test]
+    fn a_return_that_does_not_last_makes_the_next_one_wait_longer() {
+        let mut bench = Bench::new();
+        bench.run(SLOW_MAX as usize, &[Engine::DsyncWrite]);
+        for doubled in 1..4 {
+            assert_eq!(bench.choice.current, Engine::LinkedSync);
+            bench.now = bench.choice.probe_at;
+            bench.run(PROBES as usize, &[]);
+            assert_eq!(bench.choice.current, Engine::DsyncWrite);
+            bench.run(SLOW_MAX as usize, &[Engine::DsyncWrite]);
+            assert_eq!(bench.choice.hold, HOLD_MIN * 2u32.pow(doubled));
+        }
+        bench.now = bench.choice.probe_at;
+        bench.run(PROBES as usize, &[]);
+        bench.now = bench.now + RETURN_MIN;
+        bench.run(SLOW_MAX as usize, &[Engine::DsyncWrite]);
+        assert_eq!(bench.choice.hold, HOLD_MIN);
     }
 
     #[test]
@@ -191,7 +220,7 @@ mod tests {
         let mut bench = Bench::new();
         for _ in 0..50 {
             bench.run(1, &[Engine::DsyncWrite]);
-            assert_eq!(bench.run(7, &[]), Engine::DsyncWrite);
+            assert_eq!(bench.run(15, &[]), Engine::DsyncWrite);
         }
     }
 
