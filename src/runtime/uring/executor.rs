@@ -7,6 +7,7 @@ use std::time::Duration;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
 
 use super::handle::UringHandle;
+use super::slice;
 use crate::runtime::Runtime;
 use crate::runtime::memory::Arena;
 use crate::runtime::task::Lane;
@@ -60,6 +61,7 @@ where
         .preempt_timer(PREEMPTION)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(GLOMMIO_BLOCKING_THREADS))
         .spawn(move || async move {
+            slice::shorten();
             let handle = UringHandle::new()?;
             let arena = Arena::new(spec.memory_bytes)?;
             let runtime = Runtime::real(handle.clone(), arena.clone());

@@ -26,6 +26,8 @@ mod receive_pool;
 #[expect(unsafe_code, reason = "enters the kernel")]
 mod ring;
 mod sentinel;
+#[expect(unsafe_code, reason = "asks for a time slice")]
+mod slice;
 #[expect(unsafe_code, reason = "plain socket calls")]
 mod socket;
 mod spin;
