@@ -21,6 +21,14 @@ pub const CONNECTION_INFLIGHT_BYTES_MAX: usize = 8 * MIB;
 pub const PRODUCER_BATCHES_RETAINED: usize = 5;
 /// Idempotent producers that one partition remembers before the longest idle one is dropped.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Members of one group, whatever `group.max.size` says, and ids given out to members that have not
+/// joined yet: a rebalance walks all of them, about a microsecond each.
+pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// What one group's members take in memory, with their subscriptions under all their protocols: half
+/// a KiB each for [`GROUP_MEMBERS_MAX`], and more than a generation that fits one record batch.
+pub const GROUP_SUBSCRIPTION_BYTES_MAX: usize = 16 * MIB;
+/// The assignments of one generation of a group, which are written as one record.
+pub const GROUP_ASSIGNMENT_BYTES_MAX: usize = 8 * MIB;
 /// What one compressed batch may take when it is opened: 64 times Kafka's default of
 /// `max.message.bytes`, held once a shard and only while its records are walked.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * MIB;

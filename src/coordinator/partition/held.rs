@@ -31,9 +31,9 @@ pub(super) struct Held {
 impl Held {
     /// What it takes in memory, about.
     pub(super) fn bytes(&self, id: &str) -> usize {
-        // The state machine holds the members of its generation once more.
-        let generation = self.generation.as_ref().map_or(0, |value| 2 * value.len());
-        GROUP_BYTES + 2 * id.len() + generation + self.offsets.bytes()
+        let members = self.membership.as_ref().map_or(0, |group| group.held_bytes());
+        let generation = self.generation.as_ref().map_or(0, |value| value.len());
+        GROUP_BYTES + 2 * id.len() + members + generation + self.offsets.bytes()
     }
 
     /// Whether requests that change the group find it.
