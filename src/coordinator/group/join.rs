@@ -7,7 +7,7 @@ use crate::coordinator::message::{Answer, Join, Ticket};
 use crate::model::ErrorCode;
 use crate::model::limits::{GROUP_MEMBERS_MAX, GROUP_SUBSCRIPTION_BYTES_MAX};
 
-use super::member::{MEMBER_BYTES, Member, protocol_bytes};
+use super::member::{MEMBER_BYTES, Member, Terms, protocol_bytes};
 use super::roster::millis;
 use super::{Group, State, Turn};
 
@@ -165,7 +165,7 @@ impl Group {
         }
         let leads = self.is_leader(id);
         let unchanged =
-            self.roster.get(id).is_some_and(|member| member.protocols == join.protocols);
+            self.roster.get(id).is_some_and(|member| member.terms.protocols == join.protocols);
         let reason = match self.state {
             State::PreparingRebalance => "a member joins again",
             // It may have missed the answer to its last JoinGroup.
@@ -199,7 +199,12 @@ impl Group {
 
     /// Takes what a member says of itself, and parks its JoinGroup.
     fn update_member(&mut self, turn: &mut Turn<'_>, ticket: Ticket, id: &str, join: Join) {
-        self.roster.update(id, join.protocols, join.rebalance_timeout_ms, join.session_timeout_ms);
+        let terms = Terms {
+            protocols: join.protocols,
+            rebalance_timeout_ms: join.rebalance_timeout_ms,
+            session_timeout_ms: join.session_timeout_ms,
+        };
+        self.roster.update(id, terms);
         if let Some(superseded) = self.roster.park_join(id, ticket) {
             turn.refuse_join(superseded, id, ErrorCode::RebalanceInProgress);
         }

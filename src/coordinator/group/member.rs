@@ -19,6 +19,15 @@ pub(super) enum Parked {
     Gone,
 }
 
+/// What a member may say anew each time it joins.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// The protocols that it supports, the best first, each with its subscription.
+    pub(super) protocols: Vec<(String, Vec<u8>)>,
+    pub(super) rebalance_timeout_ms: i32,
+    pub(super) session_timeout_ms: i32,
+}
+
 /// A member (Kafka's `ClassicGroupMember`).
 #[derive(Debug)]
 pub(super) struct Member {
@@ -26,10 +35,7 @@ pub(super) struct Member {
     pub(super) instance_id: Option<Rc<str>>,
     pub(super) client_id: String,
     pub(super) client_host: String,
-    pub(super) rebalance_timeout_ms: i32,
-    pub(super) session_timeout_ms: i32,
-    /// The protocols that it supports, the best first, each with its subscription.
-    pub(super) protocols: Vec<(String, Vec<u8>)>,
+    pub(super) terms: Terms,
     pub(super) assignment: Vec<u8>,
     /// Its JoinGroup, from its arrival to the beginning of the next generation.
     pub(super) joining: Option<Parked>,
@@ -53,9 +59,11 @@ impl Member {
             instance_id: join.instance_id.map(Rc::from),
             client_id: join.client_id,
             client_host: join.client_host,
-            rebalance_timeout_ms: join.rebalance_timeout_ms,
-            session_timeout_ms: join.session_timeout_ms,
-            protocols: join.protocols,
+            terms: Terms {
+                protocols: join.protocols,
+                rebalance_timeout_ms: join.rebalance_timeout_ms,
+                session_timeout_ms: join.session_timeout_ms,
+            },
             assignment: Vec::new(),
             joining: None,
             syncing: None,
@@ -77,9 +85,11 @@ impl Member {
             instance_id: metadata.instance_id.map(Rc::from),
             client_id: metadata.client_id,
             client_host: metadata.client_host,
-            rebalance_timeout_ms,
-            session_timeout_ms: metadata.session_timeout_ms,
-            protocols: vec![(protocol.to_owned(), metadata.subscription)],
+            terms: Terms {
+                protocols: vec![(protocol.to_owned(), metadata.subscription)],
+                rebalance_timeout_ms,
+                session_timeout_ms: metadata.session_timeout_ms,
+            },
             assignment: metadata.assignment,
             joining: None,
             syncing: None,
@@ -99,7 +109,8 @@ impl Member {
 
     /// Its subscription under a protocol, empty if it does not support that.
     pub(super) fn subscription(&self, protocol: &str) -> &[u8] {
-        self.protocols
+        self.terms
+            .protocols
             .iter()
             .find(|(name, _)| name == protocol)
             .map_or(&[], |(_, subscription)| subscription)
@@ -109,7 +120,7 @@ impl Member {
     pub(super) fn bytes(&self) -> usize {
         let instance_bytes = self.instance_id.as_ref().map_or(0, |instance| instance.len());
         let names = self.id.len() + instance_bytes + self.client_id.len() + self.client_host.len();
-        MEMBER_BYTES + names + protocol_bytes(&self.protocols)
+        MEMBER_BYTES + names + protocol_bytes(&self.terms.protocols)
     }
 
     /// The member as the leader sees it.
@@ -140,8 +151,8 @@ impl Member {
             instance_id: self.instance_id.as_deref().map(str::to_owned),
             client_id: self.client_id.clone(),
             client_host: self.client_host.clone(),
-            rebalance_timeout_ms: self.rebalance_timeout_ms,
-            session_timeout_ms: self.session_timeout_ms,
+            rebalance_timeout_ms: self.terms.rebalance_timeout_ms,
+            session_timeout_ms: self.terms.session_timeout_ms,
             subscription: self.subscription(protocol).to_vec(),
             assignment,
         }

@@ -5,7 +5,7 @@ use tracing::debug;
 use crate::coordinator::message::{Answer, Join, Ticket};
 use crate::model::ErrorCode;
 
-use super::member::MemberId;
+use super::member::{MemberId, Terms};
 use super::{Group, PersistId, State, Turn};
 
 /// A static member whose new id is being written, and what it was before.
@@ -14,19 +14,11 @@ pub(super) struct Replacement {
     persist: PersistId,
     /// Its new id.
     id: MemberId,
-    before: Before,
+    id_before: MemberId,
+    terms_before: Terms,
     /// The leader before, which an old client must not find to be itself: it would assign again.
     leader_before: String,
     supports_skipping_assignment: bool,
-}
-
-/// What a static member was before it came back.
-#[derive(Debug)]
-struct Before {
-    id: MemberId,
-    protocols: Vec<(String, Vec<u8>)>,
-    rebalance_timeout_ms: i32,
-    session_timeout_ms: i32,
 }
 
 impl Replacement {
@@ -59,14 +51,13 @@ impl Group {
         // A place that is taken twice before the first is written goes back to who had it first.
         let unwritten = self.replacing.iter().position(|one| one.id.as_ref() == replaced);
         let unwritten = unwritten.map(|index| self.replacing.swap_remove(index));
-        let before_id = self.change_id(turn, replaced, &id);
-        let updated = self.roster.update(
-            &id,
-            join.protocols,
-            join.rebalance_timeout_ms,
-            join.session_timeout_ms,
-        );
-        let Some((protocols, rebalance_timeout_ms, session_timeout_ms)) = updated else { return };
+        self.change_id(turn, replaced, &id);
+        let terms = Terms {
+            protocols: join.protocols,
+            rebalance_timeout_ms: join.rebalance_timeout_ms,
+            session_timeout_ms: join.session_timeout_ms,
+        };
+        let Some(terms_before) = self.roster.update(&id, terms) else { return };
         self.roster.park_join(&id, ticket);
         if self.state != State::Stable {
             self.rejoin_in_place(turn);
@@ -78,11 +69,15 @@ impl Group {
         }
         let metadata = self.metadata(|member| member.assignment.clone());
         let persist = self.persist(turn, metadata);
-        let before = Before { id: before_id, protocols, rebalance_timeout_ms, session_timeout_ms };
+        let (id_before, terms_before) = match unwritten {
+            Some(unwritten) => (unwritten.id_before, unwritten.terms_before),
+            None => (MemberId::from(replaced), terms_before),
+        };
         self.replacing.push(Replacement {
             persist,
             id,
-            before: unwritten.map_or(before, |unwritten| unwritten.before),
+            id_before,
+            terms_before,
             leader_before,
             supports_skipping_assignment: join.supports_skipping_assignment,
         });
@@ -98,9 +93,8 @@ impl Group {
         }
     }
 
-    /// Gives a static member another id; requests under the old one are fenced. The old id is
-    /// returned.
-    fn change_id(&mut self, turn: &mut Turn<'_>, from: &str, to: &MemberId) -> MemberId {
+    /// Gives a static member another id; requests under the old one are fenced.
+    fn change_id(&mut self, turn: &mut Turn<'_>, from: &str, to: &MemberId) {
         if let Some(fenced) = self.roster.take_join(from) {
             turn.refuse_join(fenced, from, ErrorCode::FencedInstanceId);
         }
@@ -120,7 +114,6 @@ impl Group {
         if was_leader {
             self.leader = Some(to.clone());
         }
-        MemberId::from(from)
     }
 
     /// The new id of a static member is durable, or was not written: then it has its old one again.
@@ -143,15 +136,10 @@ impl Group {
             if let Some(ticket) = self.roster.take_join(&id) {
                 turn.refuse_join(ticket, "", code);
             }
-            let before = replacement.before;
-            self.change_id(turn, &id, &before.id);
-            self.roster.update(
-                &before.id,
-                before.protocols,
-                before.rebalance_timeout_ms,
-                before.session_timeout_ms,
-            );
-            self.roster.hear(turn.now, &before.id);
+            let id_before = replacement.id_before;
+            self.change_id(turn, &id, &id_before);
+            self.roster.update(&id_before, replacement.terms_before);
+            self.roster.hear(turn.now, &id_before);
             return;
         }
         let ticket = self.roster.take_join(&id);

@@ -14,7 +14,7 @@ use crate::model::ErrorCode;
 use crate::runtime::Monotonic;
 
 use super::alarms::Alarms;
-use super::member::{Member, MemberId, Parked, protocol_bytes};
+use super::member::{Member, MemberId, Parked, Terms, protocol_bytes};
 
 /// The members of a group, and the ids that were given to members still to come.
 #[derive(Debug, Default)]
@@ -114,7 +114,8 @@ impl Roster {
 
     /// The longest that a rebalance waits for any of the members.
     pub(super) fn rebalance_timeout(&self) -> Duration {
-        let longest_ms = self.members.values().map(|member| member.rebalance_timeout_ms).max();
+        let longest_ms =
+            self.members.values().map(|member| member.terms.rebalance_timeout_ms).max();
         millis(longest_ms.unwrap_or(0))
     }
 
@@ -142,6 +143,7 @@ impl Roster {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.values() {
             let candidate = member
+                .terms
                 .protocols
                 .iter()
                 .find(|(name, _)| self.supporters.get(name) == Some(&self.members.len()));
@@ -160,7 +162,7 @@ impl Roster {
         if let Some(instance_id) = &member.instance_id {
             self.statics.insert(instance_id.clone(), member.id.clone());
         }
-        for (name, _) in &member.protocols {
+        for (name, _) in &member.terms.protocols {
             *self.supporters.entry(name.clone()).or_default() += 1;
         }
         self.joining += usize::from(member.joining.is_some());
@@ -181,7 +183,7 @@ impl Roster {
         if let Some(instance_id) = &member.instance_id {
             self.statics.remove(instance_id);
         }
-        self.withdraw(&member.protocols);
+        self.withdraw(&member.terms.protocols);
         self.joining -= usize::from(member.joining.is_some());
         self.owing_sync -= usize::from(member.owes_sync);
         self.bytes -= member.bytes();
@@ -228,25 +230,16 @@ impl Roster {
         forgotten
     }
 
-    /// Gives a member other protocols and timeouts; what it had is returned.
-    pub(super) fn update(
-        &mut self,
-        id: &str,
-        protocols: Vec<(String, Vec<u8>)>,
-        rebalance_timeout_ms: i32,
-        session_timeout_ms: i32,
-    ) -> Option<(Vec<(String, Vec<u8>)>, i32, i32)> {
+    /// Gives a member other protocols and timeouts; those that it had are returned.
+    pub(super) fn update(&mut self, id: &str, terms: Terms) -> Option<Terms> {
         let member = self.members.get_mut(id)?;
-        self.bytes = self.bytes - protocol_bytes(&member.protocols) + protocol_bytes(&protocols);
-        for (name, _) in &protocols {
+        self.bytes += protocol_bytes(&terms.protocols);
+        self.bytes -= protocol_bytes(&member.terms.protocols);
+        for (name, _) in &terms.protocols {
             *self.supporters.entry(name.clone()).or_default() += 1;
         }
-        let before = (
-            std::mem::replace(&mut member.protocols, protocols),
-            std::mem::replace(&mut member.rebalance_timeout_ms, rebalance_timeout_ms),
-            std::mem::replace(&mut member.session_timeout_ms, session_timeout_ms),
-        );
-        self.withdraw(&before.0);
+        let before = std::mem::replace(&mut member.terms, terms);
+        self.withdraw(&before.protocols);
         Some(before)
     }
 
@@ -348,7 +341,7 @@ impl Roster {
     /// A member was heard of: its session begins anew.
     pub(super) fn hear(&mut self, now: Monotonic, id: &str) {
         if let Some(member) = self.members.get(id) {
-            let session_end = now + millis(member.session_timeout_ms);
+            let session_end = now + millis(member.terms.session_timeout_ms);
             self.expect_until(id, session_end);
         }
     }
@@ -429,9 +422,10 @@ impl Roster {
                     tickets += 1;
                 }
             }
-            for (name, _) in &member.protocols {
-                let supporters =
-                    self.iter().filter(|m| m.protocols.iter().any(|(other, _)| other == name));
+            for (name, _) in &member.terms.protocols {
+                let supporters = self
+                    .iter()
+                    .filter(|m| m.terms.protocols.iter().any(|(other, _)| other == name));
                 assert_eq!(self.supporters.get(name), Some(&supporters.count()));
             }
             assert!(member.waits() || member.alarm.is_some(), "{} never expires", member.id);

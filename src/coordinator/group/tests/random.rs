@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 
-const NAMES: u64 = 6;
+const NAMES: u64 = 3;
 const STEPS: usize = 400;
 
 /// A generator that repeats itself for the same seed (SplitMix64).
@@ -42,6 +42,8 @@ struct Model {
     last_written: Option<GroupMetadata>,
     leaders: BTreeMap<i32, String>,
     generation: i32,
+    /// How often clients were told what.
+    told: BTreeMap<&'static str, u32>,
 }
 
 #[derive(Clone, Default)]
@@ -53,12 +55,32 @@ struct Client {
 
 #[test]
 fn whatever_happens_the_promises_hold() {
+    let mut told = BTreeMap::new();
     for seed in 0..300 {
         let mut model = Model::new(seed);
         for _ in 0..STEPS {
             model.act();
         }
         model.finish();
+        for (what, count) in model.told {
+            *told.entry(what).or_insert(0) += count;
+        }
+    }
+    for what in [
+        "joined",
+        "assigned",
+        "skips",
+        "MEMBER_ID_REQUIRED",
+        "FENCED_INSTANCE_ID",
+        "GROUP_MAX_SIZE_REACHED",
+        "INCONSISTENT_GROUP_PROTOCOL",
+        "NOT_COORDINATOR",
+        "REBALANCE_IN_PROGRESS",
+        "ILLEGAL_GENERATION",
+        "UNKNOWN_MEMBER_ID",
+    ] {
+        let count = told.get(what).copied().unwrap_or(0);
+        assert!(count >= 100, "{what} came up {count} times only: {told:?}");
     }
 }
 
@@ -81,6 +103,7 @@ impl Model {
             last_written: None,
             leaders: BTreeMap::new(),
             generation: 0,
+            told: BTreeMap::new(),
         }
     }
 
@@ -93,19 +116,20 @@ impl Model {
             62..67 => self.leave(),
             67..84 => self.finish_write(),
             84..88 => self.give_up(),
-            88..98 => self.pass_time(),
+            88..94 => self.pass_time(),
+            94..98 => self.cooperate(),
             _ => self.restart(),
         }
     }
 
     /// A client that was told an id, or one that makes it up.
     fn somebody(&mut self) -> (String, Client) {
-        let known = self.clients.len() as u64;
-        let index = self.random.below(known + 1) as usize;
-        match self.clients.iter().nth(index) {
-            Some((id, client)) => (id.clone(), client.clone()),
-            None => ("made-up".to_owned(), Client::default()),
+        if self.clients.is_empty() || self.random.chance(3) {
+            return ("made-up".to_owned(), Client::default());
         }
+        let index = self.random.below(self.clients.len() as u64) as usize;
+        let client = self.clients.iter().nth(index);
+        client.map(|(id, client)| (id.clone(), client.clone())).expect("the index is of a client")
     }
 
     fn request(&mut self, member_id: &str, generation: i32) -> Ticket {
@@ -120,15 +144,19 @@ impl Model {
         join.rebalance_timeout_ms = rebalance_ms;
         join.session_timeout_ms = [6_000, 30_000][self.random.below(2) as usize];
         let names = [&["range"][..], &["range", "sticky"], &["sticky", "range"], &["other"]];
-        let names =
-            names[self.random.below(20).min(3) as usize * usize::from(self.random.chance(30))];
+        let names = match self.random.below(40) {
+            0..30 => names[0],
+            30..34 => names[1],
+            34..38 => names[2],
+            _ => names[3],
+        };
         join.protocols = names.iter().map(|name| ((*name).to_owned(), vec![1])).collect();
         join.requires_known_member_id = self.random.chance(50);
         join.supports_skipping_assignment = self.random.chance(50);
-        if self.random.chance(40) {
+        if self.clients.is_empty() || self.random.chance(30) {
             self.fresh += 1;
             join.fresh_member_id = format!("m{}", self.fresh);
-            if self.random.chance(40) {
+            if self.random.chance(60) {
                 join.instance_id = Some(format!("i{}", self.random.below(NAMES)));
             }
         } else {
@@ -145,14 +173,19 @@ impl Model {
     }
 
     fn sync(&mut self) {
-        let (member_id, client) = self.somebody();
+        let (member_id, _) = self.somebody();
+        self.sync_as(&member_id);
+    }
+
+    fn sync_as(&mut self, member_id: &str) {
+        let client = self.clients.get(member_id).cloned().unwrap_or_default();
         let generation = client.generation;
         let assignments =
             client.members.iter().map(|id| (id.clone(), format!("{generation}").into_bytes()));
         let sync = Sync {
             member: MemberRef {
                 group: "g".to_owned(),
-                member_id: member_id.clone(),
+                member_id: member_id.to_owned(),
                 instance_id: client.instance_id.clone(),
                 generation,
             },
@@ -160,8 +193,38 @@ impl Model {
             protocol: None,
             assignments: assignments.collect(),
         };
-        let ticket = self.request(&member_id, generation);
+        let ticket = self.request(member_id, generation);
         self.step(Event::Sync(ticket, sync));
+    }
+
+    /// All clients do what the protocol wants of them, so that a group gets stable now and then.
+    fn cooperate(&mut self) {
+        for id in self.clients.keys().cloned().collect::<Vec<_>>() {
+            let mut join = join(&id);
+            join.instance_id = self.clients.get(&id).and_then(|client| client.instance_id.clone());
+            let ticket = self.request(&id, -1);
+            self.step(Event::Join(ticket, join));
+        }
+        self.world.now = self.world.now + Duration::from_secs(3);
+        self.step(Event::Timeout);
+        for id in self.clients.keys().cloned().collect::<Vec<_>>() {
+            self.sync_as(&id);
+        }
+        self.finish_write();
+        // One of the static members starts again.
+        let statics = self.clients.values().filter_map(|client| client.instance_id.clone());
+        let statics: Vec<String> = statics.collect();
+        if statics.is_empty() {
+            return;
+        }
+        let mut join = join("skip");
+        self.fresh += 1;
+        join.fresh_member_id = format!("m{}", self.fresh);
+        join.instance_id = statics.get(self.random.below(statics.len() as u64) as usize).cloned();
+        self.clients.entry(join.fresh_member_id.clone()).or_default().instance_id =
+            join.instance_id.clone();
+        let ticket = self.request(&join.fresh_member_id.clone(), -1);
+        self.step(Event::Join(ticket, join));
     }
 
     fn heartbeat(&mut self) {
@@ -205,7 +268,7 @@ impl Model {
     }
 
     fn pass_time(&mut self) {
-        let span = Duration::from_millis(self.random.below(8_000));
+        let span = Duration::from_millis(self.random.below(3_000));
         self.world.now = self.world.now + span;
         self.step(Event::Timeout);
     }
@@ -259,6 +322,27 @@ impl Model {
     }
 
     fn answered(&mut self, id: &str, generation: i32, answer: Answer) {
+        let what = match &answer {
+            Answer::Join(joined) if joined.skip_assignment => "skips",
+            Answer::Join(joined) if joined.code.is_none() => "joined",
+            Answer::Join(joined) => joined.code.name(),
+            Answer::Sync(synced) if synced.code.is_none() => "assigned",
+            Answer::Sync(synced) => synced.code.name(),
+            Answer::Heartbeat(code) => code.name(),
+            _ => "left",
+        };
+        *self.told.entry(what).or_default() += 1;
+        // Some go on as if nothing had been said.
+        let lost = matches!(
+            what,
+            "UNKNOWN_MEMBER_ID"
+                | "FENCED_INSTANCE_ID"
+                | "INCONSISTENT_GROUP_PROTOCOL"
+                | "GROUP_MAX_SIZE_REACHED"
+        );
+        if lost && self.random.chance(80) {
+            self.clients.remove(id);
+        }
         match answer {
             Answer::Join(joined) if joined.code.is_none() => {
                 let told = joined.members.iter().map(|member| member.member_id.clone());
