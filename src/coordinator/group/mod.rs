@@ -232,11 +232,6 @@ impl Group {
             .min()
     }
 
-    /// The group's id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
     /// Where the group stands.
     pub fn state(&self) -> State {
         self.state
@@ -245,11 +240,6 @@ impl Group {
     /// When the group came into its state, in milliseconds since the Unix epoch; -1 if not known.
     pub fn state_since_ms(&self) -> i64 {
         self.state_since_ms
-    }
-
-    /// The generation.
-    pub fn generation(&self) -> i32 {
-        self.generation
     }
 
     /// `consumer`, `connect`, …; none for a group that nobody has joined yet.
@@ -265,11 +255,6 @@ impl Group {
     /// Whether the group is in the state `Empty`.
     pub fn is_empty(&self) -> bool {
         self.state == State::Empty
-    }
-
-    /// Whether the group only keeps offsets: nobody has joined it, nobody is about to.
-    pub fn is_simple(&self) -> bool {
-        self.protocol_type.is_none() && self.is_empty() && self.roster.pending_len() == 0
     }
 
     /// What an administrator sees of the group.

@@ -97,7 +97,7 @@ impl World {
     fn state(&self) -> Vec<String> {
         let ids = self.group.description().members.into_iter().map(|member| member.member_id);
         let ids: Vec<String> = ids.collect();
-        vec![format!("{} g{} [{}]", self.group.state(), self.group.generation(), ids.join(" "))]
+        vec![format!("{} g{} [{}]", self.group.state(), self.group.generation, ids.join(" "))]
     }
 
     fn step(&mut self, event: Event) -> Vec<String> {

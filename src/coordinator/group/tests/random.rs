@@ -286,7 +286,7 @@ impl Model {
             None => Group::new("g"),
         };
         // A generation that was not written is not remembered, and its number comes again.
-        self.generation = self.world.group.generation();
+        self.generation = self.world.group.generation;
         self.durable = BTreeSet::from([self.generation]);
         self.leaders.clear();
     }
@@ -310,8 +310,8 @@ impl Model {
         }
         let group = &self.world.group;
         group.roster.assert_consistent();
-        assert!(group.generation() >= self.generation, "generations never fall");
-        self.generation = group.generation();
+        assert!(group.generation >= self.generation, "generations never fall");
+        self.generation = group.generation;
         let (alarms, parked) = group.roster.held();
         assert!(alarms <= 2 * (group.roster.len() + group.roster.pending_len()) + 65);
         assert!(parked <= self.open.len() && group.leaving.len() <= self.open.len());
@@ -354,11 +354,11 @@ impl Model {
                     assert_eq!(leader.or_insert(joined.member_id.clone()), &joined.member_id);
                     assert_eq!(joined.leader, joined.member_id);
                 }
-                assert!(joined.generation <= self.world.group.generation());
+                assert!(joined.generation <= self.world.group.generation);
             }
             Answer::Sync(synced) if synced.code.is_none() => {
                 let group = &self.world.group;
-                assert_eq!(generation, group.generation(), "of its generation");
+                assert_eq!(generation, group.generation, "of its generation");
                 assert!(group.roster.get(id).is_some(), "a member");
                 assert!(self.durable.contains(&generation), "told before it was durable");
                 let text = String::from_utf8_lossy(&synced.assignment).into_owned();

@@ -111,7 +111,6 @@ fn topics_are_known_where_subscriptions_can_be_read() {
     for (protocol_type, subscription, known, reads_t, reads_u) in table {
         let mut world = world();
         assert!(!world.group.subscribes_to("t"));
-        assert!(world.group.is_simple());
         let mut join = join(&format!("new=a type={protocol_type}"));
         join.protocols = vec![("range".to_owned(), subscription)];
         world.step(Event::Join(Ticket(1), join));
@@ -120,7 +119,6 @@ fn topics_are_known_where_subscriptions_can_be_read() {
             assert_eq!(group.knows_its_topics(), known);
             assert_eq!(group.subscribes_to("t"), reads_t);
             assert_eq!(group.subscribes_to("u"), reads_u);
-            assert!(!group.is_simple());
             assert_eq!(group.can_be_deleted(), Err(ErrorCode::NonEmptyGroup));
             assert_eq!(group.can_lose_offsets().is_ok(), protocol_type == "consumer");
         }

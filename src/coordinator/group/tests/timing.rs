@@ -217,7 +217,7 @@ fn heartbeats_set_no_alarms() {
     }
     assert!(world.group.roster.held().0 <= 3);
     for round in 0..1000 {
-        let generation = world.group.generation();
+        let generation = world.group.generation;
         let session = if round % 2 == 0 { 1_800_000 } else { 6_000 };
         world.run(&format!("join a session={session}"));
         world.run(&format!("sync a {}", generation + 1));
