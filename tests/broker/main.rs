@@ -6,6 +6,8 @@ mod support;
 mod deletion;
 mod fetch;
 mod frames;
+mod group_kills;
+mod groups;
 mod healthy;
 mod idempotence;
 mod kafka;
