@@ -6,6 +6,9 @@ use std::process::Output;
 
 use support::{Broker, klamm};
 
+/// Groups form without waiting for more members.
+const AT_ONCE: &str = "group.initial.rebalance.delay.ms=0";
+
 fn check(output: &Output, code: i32, stdout: &str, stderr_has: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(String::from_utf8_lossy(&output.stdout), stdout, "stderr: {said}");
@@ -23,7 +26,7 @@ fn tool(broker: &Broker, arguments: &str, input: &str) -> Output {
 
 #[test]
 fn the_quickstart_works() {
-    let broker = Broker::start(&[]);
+    let broker = Broker::start(&[AT_ONCE]);
     let run = |arguments: &str, input: &str| tool(&broker, arguments, input);
     check(
         &run("topics --create --topic quickstart-events", ""),
@@ -91,7 +94,7 @@ fn topics_are_created_changed_and_deleted() {
 
 #[test]
 fn keys_headers_and_every_codec_come_back() {
-    let broker = Broker::start(&["num.partitions=3"]);
+    let broker = Broker::start(&["num.partitions=3", AT_ONCE]);
     let line = "h1:v1,h2:v2\tkey\tvalue\n";
     let read =
         "--property print.key=true --property print.headers=true --property print.offset=true";
@@ -111,7 +114,7 @@ fn keys_headers_and_every_codec_come_back() {
 
 #[test]
 fn what_was_acknowledged_is_there_after_kill() {
-    let mut broker = Broker::start(&[]);
+    let mut broker = Broker::start(&[AT_ONCE]);
     let lines: String = (0..5000).map(|number| format!("record {number}\n")).collect();
     check(&tool(&broker, "console-producer --topic kept --batch-size 2000", &lines), 0, "", "");
     broker.kill();
@@ -122,8 +125,41 @@ fn what_was_acknowledged_is_there_after_kill() {
 }
 
 #[test]
-fn a_group_is_refused_with_what_to_do() {
-    let arguments =
-        ["console-consumer", "--topic", "t", "--bootstrap-server", "127.0.0.1:1", "--group", "g"];
-    check(&klamm(&arguments, ""), 1, "", "Consumer groups arrive with a later version");
+fn readers_of_a_group_go_on_where_it_has_come() {
+    let broker = Broker::start(&[AT_ONCE, "num.partitions=2"]);
+    let lines = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|number| format!("record {number}\n")).collect()
+    };
+    let produce = |numbers| {
+        check(&tool(&broker, "console-producer --topic t", &lines(numbers)), 0, "", "");
+    };
+    let consume = |more: &str| {
+        tool(&broker, &format!("console-consumer --topic t --timeout-ms 30000 {more}"), "")
+    };
+    let read = |output: &Output| {
+        let mut read: Vec<String> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| line.strip_prefix("record ").map(str::to_owned))
+            .collect();
+        read.sort_by_key(|number| number.parse::<u32>().expect("a number of this test"));
+        read
+    };
+    let numbers = |range: std::ops::Range<u32>| -> Vec<String> {
+        range.map(|number| number.to_string()).collect()
+    };
+    produce(0..50);
+    let part = consume("--group g --from-beginning --max-messages 20");
+    assert_eq!(read(&part).len(), 20);
+    let rest = consume("--group g --from-beginning --max-messages 30");
+    let mut both = [read(&part), read(&rest)].concat();
+    both.sort_by_key(|number| number.parse::<u32>().expect("a number of this test"));
+    assert_eq!(both, numbers(0..50), "what one has not printed the next one does");
+    produce(50..60);
+    assert_eq!(read(&consume("--group g --max-messages 10")), numbers(50..60));
+    // A reader without a group leaves nothing behind.
+    assert_eq!(read(&consume("--from-beginning --max-messages 60")), numbers(0..60));
+    assert_eq!(read(&consume("--from-beginning --max-messages 60")), numbers(0..60));
+    let include = "console-consumer --include t|u --group h --from-beginning --max-messages 60 \
+                   --timeout-ms 30000";
+    assert_eq!(read(&tool(&broker, include, "")), numbers(0..60));
 }

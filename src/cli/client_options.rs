@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::tool::Stop;
-use crate::client::{ClientOptions, ConsumerOptions, ProducerOptions, StartAt};
+use crate::client::{ClientOptions, ConsumerOptions, GroupOptions, ProducerOptions, StartAt};
 use crate::record::Compression;
 
 /// Properties by name; what is used is taken out.
@@ -126,6 +126,25 @@ pub fn consumer(properties: &mut Properties) -> Result<ConsumerOptions, Stop> {
             "latest" => StartAt::Latest,
             _ => return Err(invalid("auto.offset.reset", &reset, "it is earliest or latest")),
         };
+    }
+    Ok(options)
+}
+
+/// What members of a group know; nothing is committed unless `commits` or the properties say so.
+pub fn group(id: &str, commits: bool, properties: &mut Properties) -> Result<GroupOptions, Stop> {
+    let mut options = GroupOptions::new(id);
+    set_ms(properties, "session.timeout.ms", &mut options.session_timeout)?;
+    set_ms(properties, "max.poll.interval.ms", &mut options.rebalance_timeout)?;
+    set_ms(properties, "heartbeat.interval.ms", &mut options.heartbeat_interval)?;
+    let mut interval = options.commit_interval.unwrap_or_default();
+    set_ms(properties, "auto.commit.interval.ms", &mut interval)?;
+    let mut commits = commits;
+    set(properties, "enable.auto.commit", &mut commits)?;
+    options.commit_interval = commits.then_some(interval);
+    if let Some(protocol) = properties.remove("group.protocol")
+        && !protocol.eq_ignore_ascii_case("classic")
+    {
+        return Err(invalid("group.protocol", &protocol, "this version knows classic groups only"));
     }
     Ok(options)
 }

@@ -1,4 +1,4 @@
-//! A consumer that assigns partitions itself: offsets by ListOffsets, records by Fetch with long polls.
+//! A consumer of partitions that somebody assigns: offsets by ListOffsets, records by Fetch with long polls.
 //!
 //! Every fetched batch is checked against its CRC and opened here. Fetch sessions are not used: a full
 //! fetch names each partition, which is cheap for the few partitions of a tool.
@@ -93,6 +93,11 @@ impl Fetched {
         &self.header
     }
 
+    /// Where the consumer was in its partition before this.
+    pub fn from_offset(&self) -> i64 {
+        self.from_offset
+    }
+
     /// The records, from where the consumer is.
     pub fn records(&self) -> impl Iterator<Item = Result<Record<'_>, RecordError>> {
         let from_offset = self.from_offset;
@@ -146,16 +151,6 @@ impl Consumer {
         &mut self.cluster
     }
 
-    /// Adds every partition of `topic` that is not read yet, and waits until the topic exists.
-    pub async fn assign_topic(&mut self, topic: &str, start: StartAt) -> Result<(), ClientError> {
-        self.cluster.wait_for_topic(topic).await?;
-        let count = self.cluster.topic(topic).map_or(0, |view| view.partitions.len());
-        for partition in 0..count as i32 {
-            self.assign(topic, partition, start);
-        }
-        Ok(())
-    }
-
     /// Adds one partition, and waits until its topic has it.
     pub async fn assign_partition(
         &mut self,
@@ -177,6 +172,29 @@ impl Consumer {
                 waited_ms: retry.waited_ms(),
             })?;
         }
+    }
+
+    /// Reads these partitions from now on, and nothing else; their topics have to be known.
+    pub fn replace(&mut self, assigned: &[(String, i32, StartAt)]) {
+        self.positions.clear();
+        self.ready.clear();
+        // What is under way answers for partitions that may be somebody else's now.
+        self.under_way.clear();
+        for (topic, partition, start) in assigned {
+            self.assign(topic, *partition, *start);
+        }
+    }
+
+    /// The offset of the next record of each partition that [`poll`](Self::poll) has not given yet, where
+    /// it is known.
+    pub fn positions(&self) -> impl Iterator<Item = (&str, i32, i64)> {
+        self.positions.iter().filter_map(|known| {
+            let waiting = self.ready.iter();
+            let mut waiting =
+                waiting.filter(|one| one.topic == known.topic && one.partition == known.partition);
+            let next = waiting.next().map(Fetched::from_offset).or(known.offset)?;
+            Some((known.topic.as_str(), known.partition, next))
+        })
     }
 
     fn assign(&mut self, topic: &str, partition: i32, start: StartAt) {

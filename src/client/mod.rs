@@ -7,7 +7,7 @@
 //! Invariants: answers are taken in the order of their requests; memory grows with the bytes that arrived,
 //! never with a size that a broker announced; every wait has a bound.
 //!
-//! Deliberately absent: consumer groups and transactions (a later version has them), TLS and SASL.
+//! Deliberately absent: transactions (a later version has them), cooperative rebalancing, TLS and SASL.
 
 mod address;
 mod admin;
@@ -15,20 +15,24 @@ mod clock;
 mod cluster;
 mod connection;
 mod consumer;
+mod consumer_protocol;
 mod error;
+mod group;
 mod partitioner;
 mod producer;
+mod range_assignor;
 mod request;
 
 pub use address::Address;
 pub use admin::{
     Admin, NewTopic, PartitionDescription, Reassignment, TopicConfigEntry, TopicDescription,
 };
-pub use clock::wall_clock_ms;
+pub use clock::{random as chance, wall_clock_ms};
 pub use cluster::{ClientOptions, Cluster, PartitionView, TopicView};
 pub use connection::{Answer, Connection, RESPONSE_BYTES_MAX};
 pub use consumer::{Consumer, ConsumerOptions, Fetched, StartAt};
 pub use error::{ClientError, Damage};
+pub use group::{GroupConsumer, GroupOptions};
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{Delivery, NewRecord, Producer, ProducerOptions, ToDeliver};
 pub use request::Request;

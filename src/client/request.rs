@@ -24,16 +24,20 @@ pub trait Request {
     fn read_response(body: &[u8], version: i16) -> Result<Self::Response<'_>, DecodeError>;
 }
 
-/// Pairs the generated messages.
+/// Pairs the generated messages, where `up to` says so without versions whose shape is another.
 macro_rules! pairs {
-    ($($request_room:ident :: $request:ident => $response_room:ident :: $response:ident;)*) => {
+    ($($request_room:ident :: $request:ident => $response_room:ident :: $response:ident
+       $(, up to $max:literal)?;)*) => {
         $(impl Request for crate::protocol::$request_room::$request<'_> {
             type Response<'a> = crate::protocol::$response_room::$response<'a>;
 
             const KEY: ApiKey = Self::KEY;
 
-            const VERSIONS: VersionRange =
-                VersionRange { min: Self::VERSIONS.min, max: Self::LATEST_STABLE };
+            const VERSIONS: VersionRange = {
+                let max = Self::LATEST_STABLE;
+                $(let max: i16 = if $max < max { $max } else { max };)?
+                VersionRange { min: Self::VERSIONS.min, max }
+            };
 
             fn write(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
                 self.encode(writer, version)
@@ -58,10 +62,17 @@ pairs! {
     describe_configs_request::DescribeConfigsRequest => describe_configs_response::DescribeConfigsResponse;
     describe_topic_partitions_request::DescribeTopicPartitionsRequest => describe_topic_partitions_response::DescribeTopicPartitionsResponse;
     fetch_request::FetchRequest => fetch_response::FetchResponse;
+    find_coordinator_request::FindCoordinatorRequest => find_coordinator_response::FindCoordinatorResponse, up to 3;
+    heartbeat_request::HeartbeatRequest => heartbeat_response::HeartbeatResponse;
     incremental_alter_configs_request::IncrementalAlterConfigsRequest => incremental_alter_configs_response::IncrementalAlterConfigsResponse;
     init_producer_id_request::InitProducerIdRequest => init_producer_id_response::InitProducerIdResponse;
+    join_group_request::JoinGroupRequest => join_group_response::JoinGroupResponse;
+    leave_group_request::LeaveGroupRequest => leave_group_response::LeaveGroupResponse, up to 2;
     list_offsets_request::ListOffsetsRequest => list_offsets_response::ListOffsetsResponse;
     list_partition_reassignments_request::ListPartitionReassignmentsRequest => list_partition_reassignments_response::ListPartitionReassignmentsResponse;
     metadata_request::MetadataRequest => metadata_response::MetadataResponse;
+    offset_commit_request::OffsetCommitRequest => offset_commit_response::OffsetCommitResponse, up to 9;
+    offset_fetch_request::OffsetFetchRequest => offset_fetch_response::OffsetFetchResponse, up to 7;
     produce_request::ProduceRequest => produce_response::ProduceResponse;
+    sync_group_request::SyncGroupRequest => sync_group_response::SyncGroupResponse;
 }

@@ -1,5 +1,5 @@
-//! `console-consumer`: records to standard output (`ConsoleConsumer`), without a group: it assigns itself
-//! every partition of its topics, or the one of `--partition`.
+//! `console-consumer`: records to standard output (`ConsoleConsumer`), as a member of a group, which gets
+//! a name of its own where none is given, or from the one partition of `--partition`.
 
 mod formatter;
 
@@ -17,13 +17,18 @@ use super::client_options::{self, Properties};
 use super::options::Options;
 use super::tool::{Help, Stop, block_on, bootstrap, key_values, load_properties, print};
 use crate::client::{
-    ClientError, ClientOptions, Cluster, Consumer, ConsumerOptions, Fetched, StartAt,
+    ClientError, ClientOptions, Cluster, Consumer, ConsumerOptions, Fetched, GroupConsumer,
+    GroupOptions, StartAt, chance,
 };
 
 const HELP: Help = Help {
     purpose: "This tool helps to read data from Kafka topics and outputs it to standard output.",
     options: include_str!("../help/console-consumer.txt"),
 };
+
+/// The group of a reader that names none, with a number behind it.
+const GENERATED_GROUP: &str = "console-consumer-";
+const GENERATED_GROUPS: u64 = 100_000;
 
 const DEFAULT_FORMATTER: &str = "org.apache.kafka.tools.consumer.DefaultMessageFormatter";
 
@@ -50,6 +55,8 @@ struct Setup {
     formatter: Formatter,
     client: ClientOptions,
     consumer: ConsumerOptions,
+    /// `None` reads one partition.
+    group: Option<GroupOptions>,
 }
 
 /// Why reading ended.
@@ -95,6 +102,7 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
     {
         deprecated(&options, old, new);
     }
+    let group_id = group_id(&options)?;
     let mut properties = consumer_properties(&options)?;
     let start = start(&options)?;
     let formatter = formatter(&options)?;
@@ -102,6 +110,19 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
     let failed = |error| Stop::Failed(format!("Failed to construct kafka consumer: {error}"));
     let servers = bootstrap(servers).map_err(failed)?;
     let consumer = client_options::consumer(&mut properties)?;
+    let group = match options.has("partition") {
+        true => {
+            properties.remove("enable.auto.commit");
+            None
+        }
+        false => {
+            let (id, commits) = match &group_id {
+                Some(id) => (id.clone(), true),
+                None => (format!("{GENERATED_GROUP}{}", chance() % GENERATED_GROUPS), false),
+            };
+            Some(client_options::group(&id, commits, &mut properties)?)
+        }
+    };
     let client =
         client_options::client(ClientOptions::new(servers, "console-consumer"), &mut properties)?;
     client_options::warn_unused(&properties);
@@ -117,7 +138,35 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
         formatter,
         client,
         consumer,
+        group,
     })
+}
+
+/// The group that is named, in however many places.
+fn group_id(options: &Options) -> Result<Option<String>, Stop> {
+    let mut named: Vec<String> = options.one("group")?.map(str::to_owned).into_iter().collect();
+    let path = options.one("command-config")?.or(options.one("consumer.config")?);
+    let file = path.map(load_properties).transpose()?.unwrap_or_default();
+    named.extend(file.get("group.id").cloned());
+    let given: Properties = key_values(options.all("command-property"))
+        .into_iter()
+        .chain(key_values(options.all("consumer-property")))
+        .collect();
+    named.extend(given.get("group.id").cloned());
+    named.sort();
+    named.dedup();
+    if named.len() > 1 {
+        let named: Vec<String> = named.iter().map(|id| format!("'{id}'")).collect();
+        return Err(usage(format!(
+            "The group ids provided in different places (directly using '--group', via \
+             '--consumer-property', or via '--consumer.config') do not match. Detected group ids: {}",
+            named.join(", ")
+        )));
+    }
+    if !named.is_empty() && options.has("partition") {
+        return Err(usage("Options group and partition cannot be specified together."));
+    }
+    Ok(named.pop())
 }
 
 fn deprecated(options: &Options, old: &str, new: &str) {
@@ -140,9 +189,6 @@ fn check_together(options: &Options) -> Result<(), Stop> {
         }
         if options.has("from-beginning") && options.has("offset") {
             return Err(usage("Options from-beginning and offset cannot be specified together."));
-        }
-        if options.has("group") {
-            return Err(usage("Options group and partition cannot be specified together."));
         }
     } else if options.has("offset") {
         return Err(usage("The partition is required when offset is specified."));
@@ -183,17 +229,8 @@ fn consumer_properties(options: &Options) -> Result<Properties, Stop> {
     let mut properties = path.map(load_properties).transpose()?.unwrap_or_default();
     properties.extend(key_values(options.all("command-property")));
     properties.extend(key_values(options.all("consumer-property")));
-    for fixed in
-        ["bootstrap.servers", "key.deserializer", "value.deserializer", "enable.auto.commit"]
-    {
+    for fixed in ["bootstrap.servers", "group.id", "key.deserializer", "value.deserializer"] {
         properties.remove(fixed);
-    }
-    if options.has("group") || properties.contains_key("group.id") {
-        return Err(Stop::Failed(
-            "Consumer groups arrive with a later version of Klamm: leave the group out, and this tool reads \
-             every partition of the topic itself"
-                .to_owned(),
-        ));
     }
     let from_beginning = options.has("from-beginning");
     let reset = properties.entry("auto.offset.reset".to_owned());
@@ -237,10 +274,18 @@ struct Printer {
 
 async fn run(setup: Setup) -> ExitCode {
     let mut printer = Printer { out: BufWriter::new(io::stdout()), count: 0 };
+    let consumer = Consumer::new(Cluster::new(setup.client.clone()), setup.consumer);
+    let mut source = match setup.group.clone() {
+        Some(group) => Source::Group(GroupConsumer::new(consumer, group, setup.consumer.reset)),
+        None => Source::Partition(consumer),
+    };
     let end = tokio::select! {
-        end = read(&setup, &mut printer) => end,
+        end = read(&setup, &mut source, &mut printer) => end,
         end = signalled() => end,
     };
+    if let Source::Group(group) = source {
+        group.close().await;
+    }
     let flushed = printer.out.flush();
     match (&end, flushed) {
         (End::Done | End::Signal(_), Ok(())) => {}
@@ -271,15 +316,14 @@ async fn signalled() -> End {
     }
 }
 
-async fn read(setup: &Setup, printer: &mut Printer) -> End {
-    let mut consumer = Consumer::new(Cluster::new(setup.client.clone()), setup.consumer);
+async fn read(setup: &Setup, source: &mut Source, printer: &mut Printer) -> End {
     let began = Instant::now();
     let out_of_patience = |patience: Duration| {
         End::Receive(format!("no message within {} ms (--timeout-ms)", patience.as_millis()))
     };
     let assigned = match setup.patience {
-        None => assign(setup, &mut consumer).await,
-        Some(patience) => match timeout(patience, assign(setup, &mut consumer)).await {
+        None => assign(setup, source).await,
+        Some(patience) => match timeout(patience, assign(setup, source)).await {
             Ok(assigned) => assigned,
             Err(_) => return out_of_patience(patience),
         },
@@ -291,9 +335,11 @@ async fn read(setup: &Setup, printer: &mut Printer) -> End {
     while setup.messages_max.is_none_or(|max| printer.count < max) {
         let patience =
             setup.patience.map(|patience| patience.saturating_sub(waited_from.elapsed()));
-        match consumer.poll(patience.unwrap_or(Duration::MAX)).await {
+        match source.poll(patience.unwrap_or(Duration::MAX)).await {
             Ok(Some(fetched)) => {
-                if let Err(end) = printer.print(setup, &fetched) {
+                let (next, printed) = printer.print(setup, &fetched);
+                source.used(&fetched, next);
+                if let Err(end) = printed {
                     return end;
                 }
                 waited_from = Instant::now();
@@ -305,14 +351,18 @@ async fn read(setup: &Setup, printer: &mut Printer) -> End {
     End::Done
 }
 
-async fn assign(setup: &Setup, consumer: &mut Consumer) -> Result<(), ClientError> {
+async fn assign(setup: &Setup, source: &mut Source) -> Result<(), ClientError> {
     loop {
-        let assigned = match &setup.wanted {
-            Wanted::Topic(topic) => consumer.assign_topic(topic, setup.start).await,
-            Wanted::Partition(topic, partition) => {
+        let assigned = match (&setup.wanted, &mut *source) {
+            (Wanted::Partition(topic, partition), Source::Partition(consumer)) => {
                 consumer.assign_partition(topic, *partition, setup.start).await
             }
-            Wanted::Matching(pattern) => assign_matching(consumer, pattern, setup.start).await,
+            (Wanted::Topic(topic), Source::Group(group)) => {
+                let found = group.cluster().wait_for_topic(topic).await;
+                found.map(|()| group.subscribe(vec![topic.clone()]))
+            }
+            (Wanted::Matching(pattern), Source::Group(group)) => matching(group, pattern).await,
+            _ => unreachable!("only one partition is read without a group"),
         };
         match assigned {
             // Somebody may create it yet.
@@ -322,30 +372,57 @@ async fn assign(setup: &Setup, consumer: &mut Consumer) -> Result<(), ClientErro
     }
 }
 
-async fn assign_matching(
-    consumer: &mut Consumer,
-    pattern: &Regex,
-    start: StartAt,
-) -> Result<(), ClientError> {
-    consumer.cluster().refresh(None, false).await?;
-    let topics = consumer.cluster().topics().iter().filter(|(_, view)| !view.is_internal);
+async fn matching(group: &mut GroupConsumer, pattern: &Regex) -> Result<(), ClientError> {
+    group.cluster().refresh(None, false).await?;
+    let topics = group.cluster().topics().iter().filter(|(_, view)| !view.is_internal);
     let mut names: Vec<String> =
         topics.map(|(name, _)| name.clone()).filter(|name| pattern.is_match(name)).collect();
     if names.is_empty() {
         let topic = format!("matching {pattern}");
-        tokio::time::sleep(consumer.cluster().options().retry_backoff_max).await;
+        tokio::time::sleep(group.cluster().options().retry_backoff_max).await;
         return Err(ClientError::NotInMetadata { topic, waited_ms: 0 });
     }
     names.sort();
-    for name in names {
-        consumer.assign_topic(&name, start).await?;
-    }
+    group.subscribe(names);
     Ok(())
 }
 
+/// Where the records come from.
+enum Source {
+    Group(GroupConsumer),
+    Partition(Consumer),
+}
+
+impl Source {
+    async fn poll(&mut self, patience: Duration) -> Result<Option<Fetched>, ClientError> {
+        match self {
+            Source::Group(group) => group.poll(patience).await,
+            Source::Partition(consumer) => consumer.poll(patience).await,
+        }
+    }
+
+    /// What was printed of a batch, up to `next`, is what a group may commit.
+    fn used(&mut self, fetched: &Fetched, next: Option<i64>) {
+        if let (Source::Group(group), Some(next)) = (self, next) {
+            group.used(&fetched.topic, fetched.partition, next);
+        }
+    }
+}
+
 impl Printer {
-    /// Prints what was fetched, up to the last message that is wanted.
-    fn print(&mut self, setup: &Setup, fetched: &Fetched) -> Result<(), End> {
+    /// Prints what was fetched, up to the last message that is wanted; gives the offset behind it.
+    fn print(&mut self, setup: &Setup, fetched: &Fetched) -> (Option<i64>, Result<(), End>) {
+        let mut next = None;
+        let printed = self.print_up_to(setup, fetched, &mut next);
+        (next, printed)
+    }
+
+    fn print_up_to(
+        &mut self,
+        setup: &Setup,
+        fetched: &Fetched,
+        next: &mut Option<i64>,
+    ) -> Result<(), End> {
         let log_append_time = fetched.header().is_log_append_time();
         for record in fetched.records() {
             if setup.messages_max.is_some_and(|max| self.count >= max) {
@@ -353,6 +430,7 @@ impl Printer {
             }
             let record = record.map_err(|error| End::Receive(error.to_string()))?;
             self.count += 1;
+            *next = Some(record.offset.0 + 1);
             match setup.formatter.write(&mut self.out, fetched.partition, log_append_time, &record)
             {
                 Ok(()) => {}
@@ -421,7 +499,7 @@ mod tests {
                 "com.example.Mine",
             ),
             (
-                "--topic t --partition 0 --group g",
+                "--bootstrap-server 127.0.0.1:1 --topic t --partition 0 --group g",
                 "Options group and partition cannot be specified together.",
             ),
             ("--nonsense", "nonsense is not a recognized option"),
@@ -433,11 +511,25 @@ mod tests {
         }
     }
 
+    fn check_group(text: &str, id: &str, commits: bool) {
+        let parsed = parse(&format!("{BASE} {text}")).map_err(|stop| stop.to_string());
+        let group = parsed.expect("it is valid").group.expect("it is read in a group");
+        assert!(group.id.starts_with(id), "{}", group.id);
+        assert_eq!(group.commit_interval.is_some(), commits, "{text}");
+    }
+
     #[test]
-    fn groups_are_refused_with_what_to_do() {
-        for text in ["--group g", "--command-property group.id=g"] {
-            let said = parse(&format!("{BASE} {text}")).map(|_| ()).unwrap_err().to_string();
-            assert!(said.starts_with("Consumer groups arrive with a later version"), "{said}");
-        }
+    fn a_group_that_is_named_commits_and_one_that_is_not_has_a_name_of_its_own() {
+        check_group("", "console-consumer-", false);
+        check_group("--group g", "g", true);
+        check_group("--command-property group.id=g", "g", true);
+        check_group("--group g --consumer-property group.id=g", "g", true);
+        check_group("--group g --command-property enable.auto.commit=false", "g", false);
+        check_group("--command-property enable.auto.commit=true", "console-consumer-", true);
+        let said = parse(&format!("{BASE} --group a --command-property group.id=b"));
+        let said = said.map(|_| ()).unwrap_err().to_string();
+        assert!(said.ends_with("do not match. Detected group ids: 'a', 'b'"), "{said}");
+        let alone = parse(&format!("{BASE} --partition 0")).map_err(|stop| stop.to_string());
+        assert_eq!(alone.expect("it is valid").group, None);
     }
 }
