@@ -17,7 +17,7 @@ use super::walk::{Place, ScanReport, VisitError, Walk, WalkError};
 /// One read.
 const READ_BYTES: usize = MIB;
 /// Reads in flight.
-const READS_IN_FLIGHT: usize = 4;
+const READS_IN_FLIGHT: usize = 8;
 
 /// Why a journal cannot be recovered.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +69,16 @@ pub async fn scan(
     mut visit: impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
 ) -> Result<ScanReport, ScanError> {
     let mut walk = Walk::new(identity, from, planted);
+    // Fresh memory costs as much as the read, so what was walked through is read into again.
+    let mut buffers: Vec<AlignedBuf> = Vec::new();
     for (index, file, length) in files_in_order(runtime, dir, &walk, identity.slot).await? {
         walk.begin_file(index, length);
         let mut reads = VecDeque::new();
         let mut offset = 0;
         loop {
             while offset < length && reads.len() < READS_IN_FLIGHT {
-                reads.push_back(read(runtime, &file, offset, length));
+                let buffer = buffers.pop().unwrap_or_else(|| AlignedBuf::zeroed(READ_BYTES));
+                reads.push_back(read(runtime, &file, buffer, offset));
                 offset += READ_BYTES as u64;
             }
             let Some(next) = reads.pop_front() else { break };
@@ -86,6 +89,7 @@ pub async fn scan(
             let end = offset >= length && reads.is_empty();
             walk.feed(&buffer[..read], end, &mut visit)
                 .map_err(|error| placed(dir, identity.slot, error))?;
+            buffers.push(buffer);
         }
     }
     walk.finish().map_err(|error| placed(dir, identity.slot, error))
@@ -93,12 +97,11 @@ pub async fn scan(
 
 type Reading = oneshot::Receiver<io::Result<(AlignedBuf, usize)>>;
 
-fn read(runtime: &Runtime, file: &File, offset: u64, length: u64) -> Reading {
-    let bytes = READ_BYTES.min((length - offset) as usize).next_multiple_of(BLOCK);
+fn read(runtime: &Runtime, file: &File, buffer: AlignedBuf, offset: u64) -> Reading {
     let (sender, receiver) = oneshot::channel();
     let file = file.clone();
     runtime.spawn(Lane::Hot, async move {
-        let (buffer, result) = file.read_at(AlignedBuf::zeroed(bytes), offset).await;
+        let (buffer, result) = file.read_at(buffer, offset).await;
         drop(sender.send(result.map(|read| (buffer, read))));
     });
     receiver
