@@ -205,8 +205,8 @@ fn by_topic(offsets: Vec<FetchedOffset>) -> Vec<ToldTopic> {
 }
 
 fn answer(responder: &Responder, groups: Vec<ToldGroup>) -> Outcome {
-    let codes = groups.iter().map(|group| group.code);
-    let worst = codes.filter(|code| !code.is_none()).next().unwrap_or(ErrorCode::None);
+    let mut codes = groups.iter().map(|group| group.code);
+    let worst = codes.find(|code| !code.is_none()).unwrap_or(ErrorCode::None);
     let response = response(groups, responder.version);
     responder.answer(worst, |writer, version| response.encode(writer, version))
 }

@@ -53,13 +53,12 @@ fn commit_each(consumer: &BaseConsumer, told: &SyncSender<Committed>, stopped: &
     while stopped.try_recv() == Err(TryRecvError::Empty) {
         match consumer.poll(Duration::from_millis(20)) {
             None => {}
-            Some(Ok(message)) => {
-                // A commit that fails is no promise: the record comes again, to this member or another.
-                if consumer.commit_message(&message, CommitMode::Sync).is_ok() {
-                    // The test may be over.
-                    let _ = told.send((message.partition(), message.offset() + 1));
-                }
-            }
+            Some(Ok(message)) => match consumer.commit_message(&message, CommitMode::Sync) {
+                // The test may be over.
+                Ok(()) => drop(told.send((message.partition(), message.offset() + 1))),
+                // It is no promise: the record comes again, to this member or another.
+                Err(error) => assert!(error.rdkafka_error_code().is_some(), "{error}"),
+            },
             Some(Err(error)) => assert!(is_passing(&error), "{error}"),
         }
     }

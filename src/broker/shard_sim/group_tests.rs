@@ -8,12 +8,14 @@ use std::time::Duration;
 use super::process::{DATA, Process, SharedImage};
 use crate::coordinator::OFFSETS_TOPIC;
 use crate::coordinator::message::{
-    Answer, Commit, CommitPart, FetchOffsets, MemberRef, OffsetKey, Request,
+    Answer, Commit, CommitPart, FetchOffsets, Join, MemberRef, OffsetKey, Request,
 };
+use crate::coordinator::partition::partition_of;
 use crate::metadata::commands::testing::image_of_brokers;
 use crate::metadata::commands::{Command, CreateTopics, NewTopic, Reply, TopicReference};
 use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::sim::{Host, SimOptions, World};
+use crate::runtime::sync::poll_now;
 use crate::shard::{Shard, coordinate, list_groups};
 use crate::storage::directory::partition_dir;
 
@@ -123,6 +125,11 @@ impl Broker {
         panic!("the coordinator does not load")
     }
 
+    fn is_coordinated_at(&self, place: usize, group: &str) -> bool {
+        let log = LogId { topic: self.topic(OFFSETS_TOPIC), partition: partition_of(group, 4) };
+        self.shard(place).owner(log) == self.shard(place).id()
+    }
+
     fn check(&self, expected: i64) {
         for group in GROUPS {
             for place in 0..2 {
@@ -212,6 +219,56 @@ fn a_deleted_topic_takes_its_offsets_with_it() {
     broker.check(-1);
     let listed = broker.world.run_until(list_groups(broker.shard(0), Default::default()));
     assert_eq!(listed, Ok(Vec::new()), "groups without offsets and members are gone");
+}
+
+fn join(group: &str, number: usize) -> Request {
+    Request::Join(Join {
+        group: group.into(),
+        member_id: String::new(),
+        instance_id: None,
+        client_id: "c".into(),
+        client_host: "/h".into(),
+        fresh_member_id: format!("c-{group}-{number}"),
+        protocol_type: "consumer".into(),
+        protocols: vec![("range".into(), vec![1])],
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        reason: None,
+        requires_known_member_id: false,
+        supports_skipping_assignment: true,
+    })
+}
+
+#[test]
+fn who_waits_is_sent_away_by_a_stop_and_forgotten_when_gone() {
+    let broker = Broker::start(10);
+    // The first rebalance waits three seconds; of each group one shard asks the other.
+    let mut waiting = Vec::new();
+    for group in GROUPS {
+        for place in 0..2 {
+            let asked = coordinate(broker.shard(place), group, join(group, place));
+            waiting.push((group, Box::pin(asked.wait())));
+        }
+    }
+    broker.world.run_for(Duration::from_millis(100));
+    assert!(waiting.iter_mut().all(|(_, answer)| poll_now(answer).is_none()));
+    // Those of the last three groups do not wait any more.
+    waiting.truncate(6);
+    broker.world.run_for(Duration::from_millis(100));
+    for place in 0..2 {
+        let parked = broker.shard(place).groups().parked_count();
+        let mine = GROUPS[..3].iter().filter(|group| !broker.is_coordinated_at(place, group));
+        assert!(parked <= 3 - mine.count(), "{parked} of shard {place} are still waited for");
+    }
+    broker.stop();
+    for (group, answer) in &mut waiting {
+        match poll_now(answer) {
+            Some(Answer::Join(joined)) => {
+                assert_eq!(joined.code, ErrorCode::NotCoordinator, "{group}");
+            }
+            other => panic!("{group}: {other:?}"),
+        }
+    }
 }
 
 #[test]

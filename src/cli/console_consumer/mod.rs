@@ -276,8 +276,10 @@ async fn run(setup: Setup) -> ExitCode {
     let mut printer = Printer { out: BufWriter::new(io::stdout()), count: 0 };
     let consumer = Consumer::new(Cluster::new(setup.client.clone()), setup.consumer);
     let mut source = match setup.group.clone() {
-        Some(group) => Source::Group(GroupConsumer::new(consumer, group, setup.consumer.reset)),
-        None => Source::Partition(consumer),
+        Some(group) => {
+            Source::Group(Box::new(GroupConsumer::new(consumer, group, setup.consumer.reset)))
+        }
+        None => Source::Partition(Box::new(consumer)),
     };
     let end = tokio::select! {
         end = read(&setup, &mut source, &mut printer) => end,
@@ -389,8 +391,8 @@ async fn matching(group: &mut GroupConsumer, pattern: &Regex) -> Result<(), Clie
 
 /// Where the records come from.
 enum Source {
-    Group(GroupConsumer),
-    Partition(Consumer),
+    Group(Box<GroupConsumer>),
+    Partition(Box<Consumer>),
 }
 
 impl Source {

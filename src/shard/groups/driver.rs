@@ -45,7 +45,7 @@ enum Phase {
     /// Its state is being read.
     Loading,
     /// It coordinates.
-    Serving(GroupPartition),
+    Serving(Box<GroupPartition>),
     /// It does no more: deleted, damaged or stopped.
     Closed,
 }
@@ -80,7 +80,7 @@ impl Driver {
     /// A partition whose state is still to be loaded, unless its log has never had any.
     pub fn new(ground: Ground) -> Rc<Driver> {
         let phase = match ground.leader.log().end_offset() {
-            Offset(0) => Phase::Serving(empty(&ground)),
+            Offset(0) => Phase::Serving(Box::new(empty(&ground))),
             _ => Phase::Loading,
         };
         Rc::new_cyclic(|this| Driver {
@@ -122,7 +122,7 @@ impl Driver {
             Ok(Some(loaded)) => {
                 self.durable_end.set(loaded.end);
                 self.unkept_bytes.set(loaded.bytes_read);
-                *self.phase.borrow_mut() = Phase::Serving(loaded.partition);
+                *self.phase.borrow_mut() = Phase::Serving(Box::new(loaded.partition));
             }
             Err(problem) => {
                 error!(log = %self.id(), %problem, "the groups of this partition cannot be coordinated: its log does not read; check the disk, or delete __consumer_offsets to begin anew");
@@ -133,18 +133,20 @@ impl Driver {
     }
 
     /// Hands a request to the machine, or answers it at once where that cannot be.
-    pub fn ask(&self, request: Request) -> Result<Asked, Answer> {
+    pub fn ask(&self, request: Request) -> Result<Asked, Box<Answer>> {
         match &*self.phase.borrow() {
             Phase::Serving(_) => {}
             // As Kafka: the member is presumed alive until its group is known again.
             Phase::Loading if matches!(request, Request::Heartbeat(_)) => {
-                return Err(Answer::Heartbeat(ErrorCode::None));
+                return Err(Box::new(Answer::Heartbeat(ErrorCode::None)));
             }
-            Phase::Loading => return Err(request.refused(ErrorCode::CoordinatorLoadInProgress)),
-            Phase::Closed => return Err(request.refused(ErrorCode::NotCoordinator)),
+            Phase::Loading => {
+                return Err(Box::new(request.refused(ErrorCode::CoordinatorLoadInProgress)));
+            }
+            Phase::Closed => return Err(Box::new(request.refused(ErrorCode::NotCoordinator))),
         }
         if self.waiting.borrow().len() >= COORDINATOR_REQUESTS_WAITING_MAX {
-            return Err(request.refused(ErrorCode::CoordinatorNotAvailable));
+            return Err(Box::new(request.refused(ErrorCode::CoordinatorNotAvailable)));
         }
         let ticket = Ticket(self.next_ticket.get());
         self.next_ticket.set(ticket.0 + 1);

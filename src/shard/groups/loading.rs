@@ -103,7 +103,7 @@ fn contiguous(read: ReadBytes, next: &mut Offset) -> Vec<u8> {
     for part in read.into_parts() {
         match part {
             ReadPart::Piece(Piece::Aligned(buffer, range)) => bytes.extend(&buffer[range]),
-            ReadPart::Piece(piece) => bytes.extend_from_slice(&piece.to_vec()),
+            ReadPart::Piece(piece) => bytes.extend_from_slice(&piece),
             // A read into memory yields no ranges of files.
             ReadPart::File(_) => {}
         }

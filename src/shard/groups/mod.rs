@@ -68,10 +68,10 @@ impl Groups {
     }
 
     /// Asks a partition of this shard; its machine has the request when this returns.
-    pub(super) fn ask(&self, log: LogId, request: Request) -> Result<Asked, Answer> {
+    pub(super) fn ask(&self, log: LogId, request: Request) -> Result<Asked, Box<Answer>> {
         match self.drivers.borrow().get(&log) {
             Some(driver) if !self.stopping.get() => driver.ask(request),
-            _ => Err(request.refused(ErrorCode::NotCoordinator)),
+            _ => Err(Box::new(request.refused(ErrorCode::NotCoordinator))),
         }
     }
 
@@ -80,6 +80,12 @@ impl Groups {
         if let Some(abandoned) = self.parked.borrow().get(&call) {
             abandoned.notify_all();
         }
+    }
+
+    /// Requests of other shards that wait here.
+    #[cfg(test)]
+    pub fn parked_count(&self) -> usize {
+        self.parked.borrow().len()
     }
 
     /// A topic is deleted: its offsets go, and if it is the coordinator's own, its groups.

@@ -87,7 +87,7 @@ fn ask(shard: &Rc<Shard>, log: LogId, request: Request) -> GroupAnswer {
     if owner == shard.id() {
         return GroupAnswer(match shard.groups().ask(log, request) {
             Ok(asked) => Way::Here(asked),
-            Err(answer) => Way::Known(answer),
+            Err(answer) => Way::Known(*answer),
         });
     }
     let farewell = request.refused(ErrorCode::NotCoordinator);
@@ -111,7 +111,7 @@ pub(in crate::shard) fn serve_call(
     };
     let mut asked = match shard.groups().ask(log, request) {
         Ok(asked) => asked,
-        Err(answer) => return answered(shard, answer),
+        Err(answer) => return answered(shard, *answer),
     };
     if let Some(answer) = poll_now(&mut asked) {
         return answered(shard, answer);
