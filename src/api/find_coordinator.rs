@@ -14,13 +14,10 @@ use crate::shard::{AdvertisedListener, Shard};
 
 /// The first version that asks for many keys.
 const VERSION_MANY_KEYS: i16 = 4;
-/// The first version that knows of share groups' coordinators.
-const VERSION_SHARE: i16 = 6;
 
 /// What a key names (Kafka's `CoordinatorType`).
 const KEY_GROUP: i8 = 0;
 const KEY_TRANSACTION: i8 = 1;
-const KEY_SHARE: i8 = 2;
 
 /// The most replicas that an internal topic gets where nobody says how many.
 const REPLICATION_FACTOR_UNSET_MAX: usize = 3;
@@ -41,7 +38,7 @@ pub fn find_coordinator(context: &RequestContext, request: &FindCoordinatorReque
         vec![request.key.to_string()]
     };
     let (responder, listener) = (context.responder(), context.listener().clone());
-    if let Some(code) = refusal(request.key_type, context.version()) {
+    if let Some(code) = refusal(request.key_type) {
         return Reply::Done(answer(&responder, keys.into_iter().map(|key| (key, Err(code)))));
     }
     if has_topic(context.shard()) || keys.is_empty() {
@@ -55,12 +52,12 @@ pub fn find_coordinator(context: &RequestContext, request: &FindCoordinatorReque
 }
 
 /// Why no key of the type has a coordinator.
-fn refusal(key_type: i8, version: i16) -> Option<ErrorCode> {
+fn refusal(key_type: i8) -> Option<ErrorCode> {
     match key_type {
         KEY_GROUP => None,
         // As Kafka, while it cannot create the topic that its transactions need.
         KEY_TRANSACTION => Some(ErrorCode::CoordinatorNotAvailable),
-        KEY_SHARE if version >= VERSION_SHARE => Some(ErrorCode::InvalidRequest),
+        // Share groups' (2), as Kafka without them, and what nobody knows.
         _ => Some(ErrorCode::InvalidRequest),
     }
 }
@@ -172,15 +169,13 @@ mod tests {
 
     #[test]
     fn only_groups_have_a_coordinator() {
-        for (key_type, version, expected) in [
-            (KEY_GROUP, 0, None),
-            (KEY_GROUP, 6, None),
-            (KEY_TRANSACTION, 3, Some(ErrorCode::CoordinatorNotAvailable)),
-            (KEY_SHARE, 5, Some(ErrorCode::InvalidRequest)),
-            (KEY_SHARE, 6, Some(ErrorCode::InvalidRequest)),
-            (9, 4, Some(ErrorCode::InvalidRequest)),
+        for (key_type, expected) in [
+            (KEY_GROUP, None),
+            (KEY_TRANSACTION, Some(ErrorCode::CoordinatorNotAvailable)),
+            (2, Some(ErrorCode::InvalidRequest)),
+            (9, Some(ErrorCode::InvalidRequest)),
         ] {
-            assert_eq!(refusal(key_type, version), expected, "type {key_type} version {version}");
+            assert_eq!(refusal(key_type), expected, "type {key_type}");
         }
     }
 

@@ -7,6 +7,7 @@
 //! data/journal/<slot>-<file>.journal
 //! data/checkpoint/           one file a checkpoint (checkpoint.rs)
 //! data/topics/<topic id>/<partition>/<20 digits>.log and .index
+//! data/topics/<topic id>/<partition>/coordinator.snapshot   of __consumer_offsets (the shard's)
 //! data/topics/by-name/<name> -> ../<topic id>
 //! data/metadata/             the metadata quorum's journal and snapshot
 //! ```
