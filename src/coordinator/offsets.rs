@@ -11,8 +11,8 @@ use super::message::{FetchedOffset, OffsetKey};
 use super::records::OffsetValue;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
-/// What an offset takes besides its metadata: 80 bytes, its place in a tree, the allocator's share.
-const OFFSET_BYTES: usize = 128;
+/// What an offset takes besides its metadata: 96 bytes, its place in a tree, the allocator's share.
+const OFFSET_BYTES: usize = 144;
 /// What a topic takes besides its name: a map's slot, the first node of a tree.
 const TOPIC_BYTES: usize = 256;
 
@@ -83,6 +83,18 @@ struct Entry {
     durable: Option<Committed>,
     /// Writes of this partition's offset, or of its deletion, that are not durable yet.
     in_flight: u32,
+    /// The topic that the newest of them is for; none for a deletion.
+    newest: Option<TopicId>,
+}
+
+impl Entry {
+    /// The topic of what the log will hold last of this partition.
+    fn topic_at_last(&self) -> Option<TopicId> {
+        match self.in_flight {
+            0 => self.durable.as_ref().map(|committed| committed.topic_id),
+            _ => self.newest,
+        }
+    }
 }
 
 /// The offsets of one group.
@@ -149,9 +161,11 @@ impl GroupOffsets {
         self.drop_if_unused(topic, partition);
     }
 
-    /// Marks that an offset, or its deletion, is being written.
-    pub fn begin(&mut self, topic: &str, partition: PartitionIndex) {
-        self.entry(topic, partition).in_flight += 1;
+    /// Marks that an offset for this topic, or its deletion, is being written.
+    pub fn begin(&mut self, topic: &str, partition: PartitionIndex, newest: Option<TopicId>) {
+        let entry = self.entry(topic, partition);
+        entry.in_flight += 1;
+        entry.newest = newest;
     }
 
     /// Takes a mark away: that write is durable, or has failed.
@@ -183,17 +197,14 @@ impl GroupOffsets {
             .flat_map(|(topic, entries)| entries.keys().map(|partition| (&**topic, *partition)))
     }
 
-    /// The partitions of a topic that have an offset: the durable one, and whether a write of it is
-    /// on its way.
-    pub fn of_topic(
-        &self,
-        topic: &str,
-    ) -> impl Iterator<Item = (PartitionIndex, Option<&Committed>, bool)> {
-        self.topics
-            .get(topic)
-            .into_iter()
-            .flatten()
-            .map(|(partition, entry)| (*partition, entry.durable.as_ref(), entry.in_flight > 0))
+    /// The partitions whose last offset, durable or on its way, is for this topic; one that carries
+    /// no id is for the topic of its name.
+    pub fn of_topic(&self, topic: &str, topic_id: TopicId) -> impl Iterator<Item = PartitionIndex> {
+        let entries = self.topics.get(topic).into_iter().flatten();
+        let is_of_it = move |it: TopicId| it.is_zero() || it == topic_id;
+        entries
+            .filter(move |(_, entry)| entry.topic_at_last().is_some_and(is_of_it))
+            .map(|it| *it.0)
     }
 
     /// The partitions whose offsets have outlived their retention; `is_read` says whether the group
@@ -312,7 +323,7 @@ mod tests {
         assert_eq!(offsets.bytes(), with_one);
         offsets.put("t", P0, &value(3, "abcdef", 1));
         assert_eq!((offsets.bytes(), offsets.durable_count()), (with_one + 3, 1));
-        offsets.begin("t", P0);
+        offsets.begin("t", P0, None);
         offsets.remove("t", P0);
         assert_eq!((offsets.durable_count(), offsets.is_empty()), (0, false));
         offsets.end("t", P0);
@@ -369,7 +380,7 @@ mod tests {
             let found = offsets.expired(expiry, now_ms, day, |_| is_read);
             assert_eq!(found.len(), usize::from(expired), "{expiry:?} {expires_ms:?} {now_ms}");
             // What is being written anew is not thrown away by its old value.
-            offsets.begin("t", P0);
+            offsets.begin("t", P0, None);
             assert!(offsets.expired(expiry, now_ms, day, |_| is_read).is_empty());
         }
     }

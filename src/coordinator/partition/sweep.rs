@@ -6,7 +6,6 @@ use std::vec;
 
 use super::writes::{Draft, Then};
 use super::{GroupPartition, Moment, PartitionAction};
-use crate::coordinator::offsets::Committed;
 use crate::model::limits::COORDINATOR_WRITES_BYTES_MAX;
 use crate::model::{PartitionIndex, TopicId};
 
@@ -126,17 +125,8 @@ impl GroupPartition {
         let Some(held) = self.groups.get(id) else { return 1 };
         let mut gone: Vec<(Box<str>, PartitionIndex)> = Vec::new();
         for (topic, topic_id) in topics {
-            let is_of_it = |it: &Committed| it.topic_id.is_zero() || it.topic_id == *topic_id;
-            for (partition, durable, in_flight) in held.offsets.of_topic(topic) {
-                // What the log holds last decides; it may not be durable yet.
-                let last = match in_flight {
-                    true => self.newest_in_flight(id, topic, partition).and_then(Option::as_ref),
-                    false => durable,
-                };
-                if last.is_some_and(is_of_it) {
-                    gone.push((topic.as_str().into(), partition));
-                }
-            }
+            let partitions = held.offsets.of_topic(topic, *topic_id);
+            gone.extend(partitions.map(|partition| (topic.as_str().into(), partition)));
         }
         let looks = topics.len() + gone.len();
         self.bury_offsets(draft, id, gone, Then::Nothing, out);

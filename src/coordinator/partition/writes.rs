@@ -17,7 +17,6 @@ use crate::runtime::Monotonic;
 const RECORD_BYTES_MAX: usize = 32;
 
 /// A change of one group that a record makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// An offset, or none any more.
     Offset { topic: Box<str>, partition: PartitionIndex, value: Option<Committed> },
@@ -26,7 +25,7 @@ pub(super) enum Change {
 }
 
 /// What follows the end of a write.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Then {
     /// Nobody waits.
     Nothing,
@@ -47,7 +46,7 @@ pub(super) struct InFlight {
     /// Which it is; or the error of one that could not even be asked for, and waits for its turn.
     id: Result<WriteId, ErrorCode>,
     bytes: usize,
-    pub(super) changes: Vec<(Rc<str>, Change)>,
+    changes: Vec<(Rc<str>, Change)>,
     then: Then,
     /// Fetches that want to see what this write and those before it have changed.
     fetches: Vec<(Ticket, FetchOffsets)>,
@@ -102,8 +101,9 @@ impl GroupPartition {
             self.change(group, |held| {
                 held.changes_in_flight += 1;
                 match change {
-                    Change::Offset { topic, partition, .. } => {
-                        held.offsets.begin(topic, *partition);
+                    Change::Offset { topic, partition, value } => {
+                        let newest = value.as_ref().map(|committed| committed.topic_id);
+                        held.offsets.begin(topic, *partition, newest);
                     }
                     Change::Generation(Some(_)) => {}
                     Change::Generation(None) => held.deletions_in_flight += 1,
@@ -129,24 +129,6 @@ impl GroupPartition {
     pub(super) fn fetch_after_writes(&mut self, ticket: Ticket, fetch: FetchOffsets) {
         let last = self.writes.back_mut().expect("a group with changes in flight has a write");
         last.fetches.push((ticket, fetch));
-    }
-
-    /// The newest write of an offset that is on its way.
-    pub(super) fn newest_in_flight(
-        &self,
-        group: &str,
-        topic: &str,
-        partition: PartitionIndex,
-    ) -> Option<&Option<Committed>> {
-        let changes = self.writes.iter().rev().flat_map(|write| write.changes.iter().rev());
-        changes.filter(|(id, _)| **id == *group).find_map(|(_, change)| match change {
-            Change::Offset { topic: of, partition: index, value }
-                if **of == *topic && *index == partition =>
-            {
-                Some(value)
-            }
-            _ => None,
-        })
     }
 
     /// Ends the oldest write.
