@@ -35,6 +35,8 @@ mod held;
 mod history_tests;
 #[cfg(test)]
 mod loading_tests;
+#[cfg(test)]
+mod member_tests;
 mod members;
 mod replay;
 mod requests;

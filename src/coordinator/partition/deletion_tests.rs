@@ -113,12 +113,13 @@ fn offsets_are_deleted_unless_their_topic_is_read() {
         ("unknown", Err(GroupIdNotFound)),
         ("readers", Ok(vec![read, read])),
         ("workers", Err(NonEmptyGroup)),
+        ("empty", Ok(vec![None, None])),
         ("simple", Ok(vec![None, None])),
     ] {
         let answer = rig.ask(delete_offsets(group, "t"));
         assert_eq!(answer, Answer::DeleteOffsets(expected), "{group}");
     }
-    assert_eq!((rig.offset("readers"), rig.offset("simple")), (1, -1));
+    assert_eq!((rig.offset("readers"), rig.offset("empty"), rig.offset("simple")), (1, -1, -1));
     // A group that only kept offsets is seen until it is looked for such, as in Kafka.
     assert_eq!(rig.state("simple"), Ok("Empty"));
     rig.step(PartitionEvent::ExpireOffsets);
@@ -138,6 +139,10 @@ fn offsets_expire_with_their_group() {
         ("simple", Some(HOUR_MS), 20, vec![]),
         ("simple", Some(HOUR_MS), 21, vec!["simple u 0"]),
         ("simple", Some(30 * HOUR_MS), 49, vec!["simple t 0"]),
+        // It has been empty for an hour.
+        ("empty", None, 22, vec![]),
+        ("empty", None, 23, vec!["empty t 0", "empty u 0", "empty"]),
+        ("empty", Some(30 * HOUR_MS), 49, vec!["empty t 0"]),
     ] {
         let mut rig = Rig::after(vec![generation("empty", "consumer", 0)]);
         rig.ask(Request::Commit(commit(group, 1)));

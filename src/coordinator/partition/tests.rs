@@ -168,10 +168,13 @@ pub(super) fn fetch(group: &str, topic: u8, require_stable: bool) -> Request {
     Request::FetchOffsets(FetchOffsets { group: group.into(), partitions, require_stable })
 }
 
+/// A consumer's subscription to `t`: version 0, one topic, its name, no user data.
+pub(super) fn subscription() -> Vec<u8> {
+    [&[0, 0, 0, 0, 0, 1, 0, 1, b't'][..], &[0xff; 4][..]].concat()
+}
+
 /// The record of a generation with so many members, all subscribed to `t`.
 pub(super) fn generation(group: &str, protocol_type: &str, members: usize) -> Vec<u8> {
-    // Version 0 · one topic · its name · no user data.
-    let subscription = [&[0, 0, 0, 0, 0, 1, 0, 1, b't'][..], &[0xff; 4][..]].concat();
     let member = |index| MemberMetadata {
         member_id: format!("member-{index}"),
         instance_id: None,
@@ -179,7 +182,7 @@ pub(super) fn generation(group: &str, protocol_type: &str, members: usize) -> Ve
         client_host: "/127.0.0.1".into(),
         rebalance_timeout_ms: 60_000,
         session_timeout_ms: 45_000,
-        subscription: subscription.clone(),
+        subscription: subscription(),
         assignment: vec![1],
     };
     let metadata = GroupMetadata {
@@ -251,16 +254,20 @@ fn a_commit_is_answered_and_seen_once_it_is_durable() {
 #[test]
 fn who_may_commit() {
     use ErrorCode::*;
-    // Who asks, by generation and member; then the codes for no group, one that only keeps offsets.
-    for (generation_id, member, unknown, simple) in [
-        (-1, "", None, None),
-        (-1, "stranger", None, None),
-        (0, "", GroupIdNotFound, UnknownMemberId),
-        (5, "member-0", GroupIdNotFound, UnknownMemberId),
+    // Who asks, by generation and member; then the codes for no group, one that only keeps offsets,
+    // one that has lost its members, one that has one.
+    let unknown = UnknownMemberId;
+    for (generation_id, member, codes) in [
+        (-1, "", [None, None, None, unknown]),
+        (-1, "stranger", [None, None, None, unknown]),
+        (0, "", [GroupIdNotFound, unknown, unknown, unknown]),
+        (4, "member-0", [GroupIdNotFound, unknown, unknown, IllegalGeneration]),
+        (5, "member-0", [GroupIdNotFound, unknown, unknown, None]),
     ] {
-        let mut rig = Rig::after(vec![generation("empty", "consumer", 0)]);
+        let mut rig =
+            Rig::after(vec![generation("empty", "consumer", 0), generation("busy", "consumer", 1)]);
         rig.ask(Request::Commit(commit("simple", 1)));
-        for (group, expected) in [("unknown", unknown), ("simple", simple)] {
+        for (group, expected) in ["unknown", "simple", "empty", "busy"].into_iter().zip(codes) {
             let mut commit = commit(group, 7);
             commit.member.generation = generation_id;
             commit.member.member_id = member.into();
