@@ -18,10 +18,9 @@ impl LogShared {
             loaded.await;
             return Ok(());
         }
-        let result = self.load_tail_alone().await;
-        self.loading.set(false);
-        self.loaded.notify_all();
-        result
+        // Whoever reads may give up, as a connection does that is closed: the next one reads then.
+        let _loading = Loading(self);
+        self.load_tail_alone().await
     }
 
     #[expect(
@@ -86,5 +85,15 @@ impl LogShared {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         Ok(block)
+    }
+}
+
+/// While it lives, a tail is being read.
+struct Loading<'a>(&'a LogShared);
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.loading.set(false);
+        self.0.loaded.notify_all();
     }
 }
