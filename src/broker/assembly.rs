@@ -65,8 +65,9 @@ impl Assembly {
         let starts =
             divide(config, &controller, logs, recovered.epoch, &directory, told, bound, ports);
         let shards = start_shards(starts)?;
-        wait_started(&mesh, shard_count).await?;
+        let early = wait_started(&mesh, shard_count).await?;
         let control = Control::new(runtime.clone(), controller, broadcast);
+        early.into_iter().for_each(|(shard, message)| control.take(shard, message));
         runtime.spawn(Lane::Hot, control.clone().receive());
         let (cleaner, dir) = (runtime.clone(), config.data_dir.clone());
         let orphans = recovered.orphans.clone();
@@ -82,8 +83,9 @@ impl Assembly {
     /// If the superblock cannot be written.
     pub async fn stop(self, joined: impl Future<Output = ()>) -> Result<Ending, StartError> {
         let ending = self.control.stop().await;
-        joined.await;
+        // A shard that has not stopped may never end.
         if ending == Ending::Clean {
+            joined.await;
             let (path, id) = (&self.directory.path, self.directory.meta.directory_id);
             match Superblock::read(&self.runtime, path, id).await? {
                 Some(last) => {
@@ -238,7 +240,12 @@ fn store_options(
     StoreOptions::new(&config.data_dir, journal)
 }
 
-async fn wait_started(mesh: &mesh::Mesh<Message>, shard_count: usize) -> Result<(), StartError> {
+/// Waits until every shard serves; gives what those that already do have asked for meanwhile.
+async fn wait_started(
+    mesh: &mesh::Mesh<Message>,
+    shard_count: usize,
+) -> Result<Vec<(usize, Message)>, StartError> {
+    let mut early = Vec::new();
     let mut waiting = shard_count;
     while waiting > 0 {
         let (shard, message) = mesh.recv().await;
@@ -246,8 +253,8 @@ async fn wait_started(mesh: &mesh::Mesh<Message>, shard_count: usize) -> Result<
             Message::Started(Ok(())) => waiting -= 1,
             Message::Started(Err(reason)) => return Err(StartError::Shard { shard, reason }),
             Message::Failed(reason) => return Err(StartError::Shard { shard, reason }),
-            _ => {}
+            other => early.push((shard, other)),
         }
     }
-    Ok(())
+    Ok(early)
 }

@@ -63,6 +63,8 @@ pub struct Control {
     stopped: RefCell<Vec<Option<bool>>>,
     failed: Event,
     gate: Gate,
+    /// All shards have stopped, or the broker ends without them.
+    ending: Cell<bool>,
 }
 
 impl Control {
@@ -80,6 +82,7 @@ impl Control {
             stopped: RefCell::new(vec![None; shard_count]),
             failed: Event::new(),
             gate: Gate::new(),
+            ending: Cell::new(false),
         })
     }
 
@@ -87,30 +90,35 @@ impl Control {
     pub async fn receive(self: Rc<Self>) {
         loop {
             let (from, message) = self.broadcast.mesh.recv().await;
-            match message {
-                Message::Command(id, command) => self.begin_command(from, id, command),
-                Message::Applied(index) => {
-                    self.applied.borrow_mut()[from] = index;
-                    self.progress.notify_all();
-                }
-                Message::Measured(_, snapshot) => {
-                    self.measured.borrow_mut()[from] = Some(*snapshot);
-                    self.progress.notify_all();
-                }
-                Message::Stopped(clean) => {
-                    self.stopped.borrow_mut()[from] = Some(clean);
-                    self.progress.notify_all();
-                }
-                Message::Failed(failure) => {
-                    error!(
-                        shard = from,
-                        failure,
-                        "a log directory has failed: the broker stops; check the disk, then start it again"
-                    );
-                    self.failed.notify_all();
-                }
-                _ => warn!(from, "a message for a shard came to the control thread: ignored"),
+            self.take(from, message);
+        }
+    }
+
+    /// Takes one message of a shard.
+    pub fn take(self: &Rc<Self>, from: usize, message: Message) {
+        match message {
+            Message::Command(id, command) => self.begin_command(from, id, command),
+            Message::Applied(index) => {
+                self.applied.borrow_mut()[from] = index;
+                self.progress.notify_all();
             }
+            Message::Measured(_, snapshot) => {
+                self.measured.borrow_mut()[from] = Some(*snapshot);
+                self.progress.notify_all();
+            }
+            Message::Stopped(clean) => {
+                self.stopped.borrow_mut()[from] = Some(clean);
+                self.progress.notify_all();
+            }
+            Message::Failed(failure) => {
+                error!(
+                    shard = from,
+                    failure,
+                    "a log directory has failed: the broker stops; check the disk, then start it again"
+                );
+                self.failed.notify_all();
+            }
+            _ => warn!(from, "a message for a shard came to the control thread: ignored"),
         }
     }
 
@@ -139,7 +147,7 @@ impl Control {
     async fn wait_applied(&self, index: u64) {
         loop {
             let progress = self.progress.listen();
-            if self.applied.borrow().iter().all(|&applied| applied >= index) {
+            if self.ending.get() || self.applied.borrow().iter().all(|&applied| applied >= index) {
                 return;
             }
             progress.await;
@@ -191,6 +199,9 @@ impl Control {
                 "a shard has not stopped in {STOP_WAIT_MAX:?}: ending without it; nothing acknowledged is lost"
             );
         }
+        // No shard applies anything any more: commands wait for nobody.
+        self.ending.set(true);
+        self.progress.notify_all();
         for shard in 0..self.broadcast.shard_count {
             self.broadcast.mesh.send(shard, Message::Stop);
         }

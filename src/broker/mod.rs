@@ -15,6 +15,9 @@ mod shard_thread;
 mod start;
 mod start_error;
 
+/// The whole broker in the simulator.
+pub mod sim;
+
 pub use machine::machine;
 pub use start::{StartOptions, run};
 pub use start_error::StartError;

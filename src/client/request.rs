@@ -73,6 +73,7 @@ pairs! {
     metadata_request::MetadataRequest => metadata_response::MetadataResponse;
     offset_commit_request::OffsetCommitRequest => offset_commit_response::OffsetCommitResponse, up to 9;
     offset_fetch_request::OffsetFetchRequest => offset_fetch_response::OffsetFetchResponse, up to 7;
+    offset_for_leader_epoch_request::OffsetForLeaderEpochRequest => offset_for_leader_epoch_response::OffsetForLeaderEpochResponse;
     produce_request::ProduceRequest => produce_response::ProduceResponse;
     sync_group_request::SyncGroupRequest => sync_group_response::SyncGroupResponse;
 }

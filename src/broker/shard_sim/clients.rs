@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::model::{Batch, Model, Promise, Sequenced};
 use super::process::Process;
+use crate::broker::sim::batches::encode;
+use crate::broker::sim::model::{Asked, Batch, Model, Promise, Sequenced};
+use crate::metadata::Image;
 use crate::metadata::commands::{Command, CreateTopics, NewTopic, Reply, TopicReference};
 use crate::model::units::KIB;
-use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, ProducerEpoch, ProducerId, TopicId};
-use crate::record::{BatchBuilder, BatchOptions, ProducerFields};
+use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, ProducerId, TopicId};
 use crate::runtime::sync::Queue;
-use crate::runtime::{AlignedBuf, Lane, Monotonic};
+use crate::runtime::{AlignedBuf, Lane};
 use crate::shard::{
     self, Appends, EpochQuery, FetchPart, FetchTerms, OffsetQuery, Routed, RoutedResult,
     SentAppends, Shard, TIMESTAMP_EARLIEST, TIMESTAMP_LATEST,
@@ -51,7 +50,7 @@ impl Life {
 
     /// One of the partitions that can be used.
     fn any_log(&self) -> Option<LogId> {
-        let live = self.model.borrow().live();
+        let live = live(&self.model.borrow());
         (!live.is_empty()).then(|| live[self.choice(live.len() as u64) as usize])
     }
 
@@ -129,7 +128,7 @@ impl Producer {
         });
         line.next += records;
         line.unresolved.push_back(number);
-        let bytes = encode(life, number, records, sequenced);
+        let bytes = encode(&|of| life.choice(of), number, records, sequenced);
         let (client, base, promise) = (self.index, None, Promise::None);
         model.batches.push(Batch { log, client, records, bytes, sequenced, base, promise });
         number
@@ -148,26 +147,6 @@ impl Producer {
             }
         }
     }
-}
-
-fn encode(life: &Life, number: usize, records: i32, sequenced: Option<Sequenced>) -> Bytes {
-    let producer = sequenced.map(|own| ProducerFields {
-        id: own.producer,
-        epoch: ProducerEpoch(own.epoch),
-        base_sequence: own.first,
-    });
-    let mut builder = BatchBuilder::new(BatchOptions { producer, ..BatchOptions::default() });
-    let bytes = match life.choice(100) {
-        0 => 16 * KIB,
-        1..10 => KIB,
-        _ => 8,
-    };
-    let mut value = vec![number as u8; bytes / records as usize + 8];
-    value[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    for _ in 0..records {
-        builder.append(number as i64, None, Some(&value), &[]);
-    }
-    builder.finish().into()
 }
 
 /// Sends batches, in order behind what was sent before.
@@ -278,37 +257,24 @@ async fn repeat(life: &Rc<Life>, producer: &Rc<Producer>, shard: &Rc<Shard>) {
     }
 }
 
-/// What a client knew of a partition when it asked.
-struct Asked {
-    part: FetchPart,
-    acknowledged: i64,
-    seen: i64,
-    start: i64,
-}
-
-impl Asked {
-    fn new(life: &Life, log: LogId, position: Option<i64>) -> Option<Asked> {
-        let model = life.model.borrow();
-        let partition = model.partitions.get(&log)?;
-        let (start, seen) = (partition.start.1, partition.seen);
-        let from = match position {
-            Some(position) => position.max(start),
-            None => start + life.choice((seen - start).max(0) as u64 + 1) as i64,
-        };
-        let leader_epoch = (life.choice(2) == 0).then(|| LeaderEpoch(partition.epoch()));
-        Some(Asked {
-            part: FetchPart {
-                log,
-                offset: Offset(from),
-                bytes_max: [1, 600, 6000, 200 * KIB][life.choice(4) as usize],
-                leader_epoch,
-                last_fetched_epoch: None,
-            },
-            acknowledged: partition.acknowledged,
-            seen,
-            start: partition.start.0,
-        })
-    }
+/// What is asked of one partition, and what the client knows of it.
+fn ask(life: &Life, log: LogId, position: Option<i64>) -> Option<(FetchPart, Asked)> {
+    let model = life.model.borrow();
+    let mut asked = model.asked(log)?;
+    let start = asked.offset;
+    asked.offset = match position {
+        Some(position) => position.max(start),
+        None => start + life.choice((asked.seen - start).max(0) as u64 + 1) as i64,
+    };
+    let leader_epoch = (life.choice(2) == 0).then(|| LeaderEpoch(model.partitions[&log].epoch()));
+    let part = FetchPart {
+        log,
+        offset: Offset(asked.offset),
+        bytes_max: [1, 600, 6000, 200 * KIB][life.choice(4) as usize],
+        leader_epoch,
+        last_fetched_epoch: None,
+    };
+    Some((part, asked))
 }
 
 /// Fetches through one shard until the life is over.
@@ -319,12 +285,12 @@ pub async fn consume(life: Rc<Life>, shard: Rc<Shard>) {
         let mut logs: Vec<LogId> = (0..1 + life.choice(4)).filter_map(|_| life.any_log()).collect();
         logs.sort_unstable();
         logs.dedup();
-        let asked: Vec<Asked> = logs
+        let asked: Vec<(FetchPart, Asked)> = logs
             .into_iter()
             .filter_map(|log| {
                 let tails = life.choice(4) > 0;
                 let position = tails.then(|| positions.get(&log).copied().unwrap_or(0));
-                Asked::new(&life, log, position)
+                ask(&life, log, position)
             })
             .collect();
         if asked.is_empty() {
@@ -334,37 +300,19 @@ pub async fn consume(life: Rc<Life>, shard: Rc<Shard>) {
         let wait_max = Duration::from_millis([0, 5, 200, 10_000][life.choice(4) as usize]);
         let bytes_max = [1, 2000, 300 * KIB][life.choice(3) as usize];
         let terms = FetchTerms { bytes_max, bytes_min: 1, wait_max };
-        let parts = asked.iter().map(|asked| asked.part.clone()).collect();
+        let parts = asked.iter().map(|(part, _)| part.clone()).collect();
         let began = shard.runtime().now();
         let results = shard::fetch(&shard, parts, terms).await;
         shard.return_leases();
-        check_wait(&life, &shard, &asked, began, terms);
-        for (asked, result) in asked.iter().zip(results) {
-            let log = asked.part.log;
+        let now = shard.runtime().now();
+        for ((_, asked), result) in asked.iter().zip(results) {
+            let log = asked.log;
+            life.model.borrow().check_wait(asked, began, now, WAKE_WITHIN);
             if let Some(next) = check_fetched(&life, &shard, asked, result).await {
                 positions.insert(log, next);
             }
             life.operated();
         }
-    }
-}
-
-/// Nobody was left waiting for what had long been readable.
-fn check_wait(life: &Life, shard: &Shard, asked: &[Asked], began: Monotonic, terms: FetchTerms) {
-    let now = shard.runtime().now();
-    let model = life.model.borrow();
-    for asked in asked {
-        let Some(partition) = model.partitions.get(&asked.part.log) else { continue };
-        let readable = partition.readable_since(asked.part.offset.0 + 1);
-        let Some(readable) = readable.filter(|_| !partition.deleted) else { continue };
-        let waited = now.saturating_since(readable.max(began));
-        assert!(
-            waited < WAKE_WITHIN,
-            "{} from {}: waited {waited:?} of {:?} for what was readable",
-            asked.part.log,
-            asked.part.offset,
-            terms.wait_max
-        );
     }
 }
 
@@ -375,7 +323,7 @@ async fn check_fetched(
     asked: &Asked,
     result: RoutedResult,
 ) -> Option<i64> {
-    let (log, from) = (asked.part.log, asked.part.offset.0);
+    let (log, from) = (asked.log, asked.offset);
     let routed = match result {
         Ok(routed) => routed,
         Err(failure) if failure.code == ErrorCode::OffsetOutOfRange => {
@@ -395,16 +343,9 @@ async fn check_fetched(
         }
     };
     let place = routed.place;
-    let bytes = joined(routed).await;
-    let mut model = life.model.borrow_mut();
-    let partition = model.partitions.get_mut(&log).filter(|partition| !partition.deleted)?;
-    let end = place.high_watermark.0;
-    assert!(end >= asked.acknowledged, "{log}: {end} is before an acknowledged batch");
-    assert!(end >= asked.seen, "{log}: the readable end went back to {end} from {}", asked.seen);
-    assert!(place.log_start.0 >= asked.start, "{log}: the start went back");
-    assert!(place.log_start.0 <= partition.start.1, "{log}: the start is ahead");
-    partition.seen = partition.seen.max(end);
-    Some(model.read(log, from, end, &bytes?))
+    let bytes = joined(routed).await?;
+    let (end, start) = (place.high_watermark.0, place.log_start.0);
+    life.model.borrow_mut().fetched(asked, end, start, &bytes)
 }
 
 /// What was read as one piece; `None` if a file could not be read.
@@ -470,6 +411,24 @@ pub async fn operate(life: Rc<Life>, shard: Rc<Shard>) {
     }
 }
 
+/// The partitions that can be used.
+pub fn live(model: &Model) -> Vec<LogId> {
+    let live = model.partitions.iter().filter(|(_, partition)| !partition.deleted);
+    live.map(|(log, _)| *log).collect()
+}
+
+/// Takes the partitions that the image has.
+pub fn adopt(model: &mut Model, image: &Image) {
+    for (topic, found) in image.topics() {
+        let mut configs = found.configs();
+        let relaxed = configs.any(|(key, value)| key == "flush.messages" && value != "1");
+        for (index, state) in found.partitions().iter().enumerate() {
+            let log = LogId { topic, partition: PartitionIndex(index as i32) };
+            model.learn(log, !relaxed, state.leader_epoch.0);
+        }
+    }
+}
+
 /// The configs of a new topic.
 fn configs(life: &Life) -> Vec<(String, Option<String>)> {
     let mut configs = vec![(
@@ -509,7 +468,7 @@ pub async fn create_topic(life: &Rc<Life>, shard: &Rc<Shard>, name: String) {
     let command = CreateTopics { topics: vec![topic], validate_only: false };
     match shard.command(Command::CreateTopics(command)).await {
         Ok(Reply::CreateTopics(results)) if results[0].result.is_ok() => {
-            life.model.borrow_mut().adopt(&shard.image());
+            adopt(&mut life.model.borrow_mut(), &shard.image());
         }
         other => panic!("a topic was not created: {other:?}"),
     }
@@ -567,27 +526,11 @@ async fn move_start(life: &Rc<Life>, shard: &Rc<Shard>) {
 
 async fn ask_epoch(life: &Rc<Life>, shard: &Rc<Shard>) {
     let Some(log) = life.any_log() else { return };
-    let (wanted, expected, acknowledged) = {
-        let model = life.model.borrow();
-        let Some(partition) = model.partitions.get(&log) else { return };
-        let epochs = &partition.epochs;
-        let at = life.choice(epochs.len() as u64) as usize;
-        if epochs[at].1 < partition.start.1 {
-            return;
-        }
-        (epochs[at].0, epochs.get(at + 1).map(|next| next.1), partition.acknowledged)
-    };
-    let query = EpochQuery { log, current: None, wanted: LeaderEpoch(wanted) };
+    let question = life.model.borrow().epoch_question(log, &|of| life.choice(of));
+    let Some(asked) = question else { return };
+    let query = EpochQuery { log, current: None, wanted: LeaderEpoch(asked.epoch) };
     match shard::epoch_ends(shard, vec![query]).await.remove(0) {
-        Ok(found) => {
-            let model = life.model.borrow();
-            let moved = model.partitions.get(&log).is_none_or(|p| p.deleted || p.start.1 > 0);
-            let right = match expected {
-                Some(end) => found.end.0 == end,
-                None => found.end.0 >= acknowledged,
-            };
-            assert!(moved || right, "{log}: epoch {wanted} ends at {}, {expected:?}", found.end);
-        }
+        Ok(found) => life.model.borrow().check_epoch_end(&asked, found.end.0),
         Err(code) => life.check_error(log, shard, code, || "a question".into()),
     }
     life.operated();
@@ -595,29 +538,12 @@ async fn ask_epoch(life: &Rc<Life>, shard: &Rc<Shard>) {
 
 async fn ask_time(life: &Rc<Life>, shard: &Rc<Shard>) {
     let Some(log) = life.any_log() else { return };
-    let time = life.choice(life.model.borrow().batches.len() as u64 + 1) as i64;
-    // What is known now and not below a start that may move meanwhile.
-    let first = {
-        let model = life.model.borrow();
-        let Some(partition) = model.partitions.get(&log) else { return };
-        let readable = partition.places.range(..partition.acknowledged);
-        readable.map(|(base, number)| (*base, *number)).find(|(_, number)| *number as i64 >= time)
-    };
-    let query = OffsetQuery { log, timestamp: time, leader_epoch: None };
+    let question = life.model.borrow().time_question(log, &|of| life.choice(of));
+    let Some(asked) = question else { return };
+    let query = OffsetQuery { log, timestamp: asked.time, leader_epoch: None };
     match shard::offsets(shard, vec![query]).await.remove(0) {
         Ok(found) => {
-            let model = life.model.borrow();
-            let Some(partition) = model.partitions.get(&log).filter(|p| !p.deleted) else { return };
-            if found.offset.0 >= 0 {
-                assert!(found.timestamp >= time, "{log}: {found:?} for {time}");
-                if let Some(number) = partition.places.get(&found.offset.0) {
-                    assert_eq!(found.timestamp, *number as i64, "{log}: {found:?}");
-                }
-            }
-            if let Some((base, _)) = first.filter(|(base, _)| *base >= partition.start.1) {
-                let right = (0..=base).contains(&found.offset.0);
-                assert!(right, "{log}: {found:?} for {time}, which is at {base}");
-            }
+            life.model.borrow().check_time(&asked, found.offset.0, found.timestamp);
         }
         Err(code) => life.check_error(log, shard, code, || "a question".into()),
     }

@@ -8,7 +8,6 @@
 
 mod clients;
 mod group_tests;
-mod model;
 mod process;
 
 use std::cell::{Cell, RefCell};
@@ -19,9 +18,10 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use clients::{Life, Producer};
-use model::{Ending, Model, Seen};
 use process::{Process, SharedImage};
 
+use crate::broker::sim::model::{Ending, Model, Seen};
+use crate::broker::sim::tally::Tally;
 use crate::metadata::commands::testing::image_of_brokers;
 use crate::model::TopicId;
 use crate::model::units::MIB;
@@ -55,35 +55,6 @@ const FAULTS_WANTED: [Fault; 12] = [
 const PLANTED_SEEDS: u64 = 6;
 /// A process that has done nothing for so long hangs.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
-
-/// What one seed or many have been through.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    faults: [u64; Fault::ALL.len()],
-    counts: std::collections::BTreeMap<&'static str, u64>,
-}
-
-impl Tally {
-    fn count(&mut self, what: &'static str, by: u64) {
-        *self.counts.entry(what).or_default() += by;
-    }
-
-    fn add(&mut self, other: &Tally) {
-        for (sum, count) in self.faults.iter_mut().zip(other.faults) {
-            *sum += count;
-        }
-        for (what, count) in &other.counts {
-            self.count(what, *count);
-        }
-    }
-
-    /// Faults that somebody has to notice.
-    fn grave(&self) -> u64 {
-        let common = [Fault::SlowDisk, Fault::PuntedWrite, Fault::ShortWrite, Fault::TornWrite];
-        let of = |fault: Fault| self.faults[fault as usize];
-        Fault::ALL.into_iter().filter(|fault| !common.contains(fault)).map(of).sum()
-    }
-}
 
 /// One seed's run.
 struct Run<'a> {
@@ -188,8 +159,12 @@ impl Run<'_> {
         let clean = self.ending == Ending::Clean && self.tries == 1;
         assert!(!clean || recovered.clean, "a clean stop is not clean");
         self.tries = 0;
-        self.model.borrow_mut().settle_topics(&self.image.borrow());
-        let logs = self.model.borrow().live();
+        {
+            let (mut model, image) = (self.model.borrow_mut(), self.image.borrow());
+            clients::adopt(&mut model, &image);
+            model.settle(|log| image.partition(&log).is_some());
+        }
+        let logs = clients::live(&self.model.borrow());
         for log in logs {
             let shard = &process.shards[self.choice(process.shards.len() as u64) as usize];
             let (start, end) = self.world.run_until(clients::read_whole(life, shard, log));
@@ -388,9 +363,7 @@ fn run_in(world: &World, planted: Option<PlantedBug>) -> (u64, Tally) {
     ] {
         tally.count(what, count);
     }
-    for fault in Fault::ALL {
-        tally.faults[fault as usize] = world.fault_count(fault);
-    }
+    tally.take_faults(world);
     (world.trace_hash(), tally)
 }
 

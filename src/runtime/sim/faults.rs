@@ -36,6 +36,8 @@ pub enum Fault {
     Pause,
     /// A connection was cut.
     Cut,
+    /// Bytes took much longer than they should on their way.
+    SlowNetwork,
     /// A receive gave fewer bytes than had come.
     SmallRead,
     /// The wall clock jumped.
@@ -44,7 +46,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 17] = [
+    pub const ALL: [Fault; 18] = [
         Fault::WriteError,
         Fault::ShortWrite,
         Fault::LostWrite,
@@ -60,6 +62,7 @@ impl Fault {
         Fault::TornWrite,
         Fault::Pause,
         Fault::Cut,
+        Fault::SlowNetwork,
         Fault::SmallRead,
         Fault::ClockJump,
     ];

@@ -97,6 +97,13 @@ impl Host {
         self.core.world.record("pause", self.core.number, u64::from(paused));
     }
 
+    /// Stops or continues every executor for a test to look at what stands still: no fault.
+    pub fn hold(&self, held: bool) {
+        for executor in self.core.executors.borrow().iter() {
+            executor.set_paused(held);
+        }
+    }
+
     /// Stops or continues one executor of the process, counted in the order of their making.
     pub fn set_executor_paused(&self, index: usize, paused: bool) {
         self.core.executors.borrow()[index].set_paused(paused);

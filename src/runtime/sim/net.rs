@@ -19,6 +19,8 @@ use crate::runtime::sync::Event;
 
 /// The first port that is given to who asks for any.
 const FIRST_PORT: u16 = 32_768;
+/// How many times their usual time slow bytes are on their way.
+const SLOW_FACTOR: u64 = 200;
 /// Bytes of a file that one step of a send reads.
 const SEND_FILE_BYTES: usize = 64 * 1024;
 
@@ -27,6 +29,7 @@ pub(super) struct Network {
     listeners: RefCell<BTreeMap<SocketAddr, Vec<Rc<ListenerCore>>>>,
     ends: RefCell<Vec<Weak<End>>>,
     ports: Cell<u16>,
+    slow: Cell<f64>,
 }
 
 impl Network {
@@ -48,6 +51,32 @@ impl Network {
             !cores.is_empty()
         });
         self.cut(world, |end| end.host == host, false);
+    }
+
+    /// Lets a share of everything that is sent be slow.
+    pub(super) fn set_slow(&self, share: f64) {
+        self.slow.set(share);
+    }
+
+    /// The time of one way.
+    fn delay(&self, world: &WorldCore) -> u64 {
+        let delay = world.pick(&world.options.net.delay_ns);
+        if !world.chance(self.slow.get()) {
+            return delay;
+        }
+        world.count_fault(Fault::SlowNetwork);
+        delay * SLOW_FACTOR
+    }
+
+    /// Cuts one connection, whichever it is.
+    pub(super) fn cut_one(&self, world: &WorldCore) {
+        let mut ends: Vec<Rc<End>> = self.ends.borrow().iter().filter_map(Weak::upgrade).collect();
+        ends.retain(|end| !end.incoming.is_broken.get() && !end.outgoing.is_broken.get());
+        if ends.is_empty() {
+            return;
+        }
+        let chosen = Rc::as_ptr(&ends[world.below(ends.len() as u64) as usize]);
+        self.cut(world, |end| std::ptr::eq(end, chosen), true);
     }
 
     /// Cuts the connections of which `wanted` an end.
@@ -348,7 +377,7 @@ impl SimStream {
                 continue;
             }
             let part = bytes.split_to(room.min(bytes.len()));
-            let arrival = world.now() + world.pick(&world.options.net.delay_ns);
+            let arrival = world.now() + world.network.delay(world);
             let arrival = arrival.max(pipe.last_arrival.get());
             pipe.last_arrival.set(arrival);
             pipe.bytes.set(pipe.bytes.get() + part.len());

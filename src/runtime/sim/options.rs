@@ -17,6 +17,8 @@ pub struct SimOptions {
     pub arena_bytes: usize,
     /// Keeps the trace as text, too.
     pub readable_trace: bool,
+    /// Prints the trace while it grows.
+    pub print_trace: bool,
     /// Unix time at the start, in milliseconds.
     pub wall_clock_ms: i64,
 }
@@ -63,6 +65,7 @@ impl Default for SimOptions {
             poll_ns: 200,
             arena_bytes: 64 * MIB,
             readable_trace: false,
+            print_trace: false,
             wall_clock_ms: 1_790_000_000_000,
         }
     }

@@ -7,11 +7,12 @@ pub(super) struct Trace {
     hash: u64,
     events: u64,
     lines: Option<Vec<String>>,
+    is_printed: bool,
 }
 
 impl Trace {
-    pub(super) fn new(readable: bool) -> Self {
-        Trace { hash: 0, events: 0, lines: readable.then(Vec::new) }
+    pub(super) fn new(readable: bool, is_printed: bool) -> Self {
+        Trace { hash: 0, events: 0, lines: readable.then(Vec::new), is_printed }
     }
 
     pub(super) fn add(&mut self, now: u64, event: &'static str, subject: u64, detail: u64) {
@@ -22,8 +23,15 @@ impl Trace {
         hash = mixed(hash) ^ subject;
         self.hash = mixed(mixed(hash) ^ detail);
         self.events += 1;
+        if self.lines.is_none() && !self.is_printed {
+            return;
+        }
+        let line = format!("{now:>14} {event:<12} {subject} {detail}");
+        if self.is_printed {
+            println!("{line}");
+        }
         if let Some(lines) = &mut self.lines {
-            lines.push(format!("{now:>14} {event:<12} {subject} {detail}"));
+            lines.push(line);
         }
     }
 

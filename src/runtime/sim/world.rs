@@ -159,7 +159,7 @@ pub struct World {
 impl World {
     /// A world with no hosts. The same seed and the same use give the same run.
     pub fn new(seed: u64, options: SimOptions) -> Self {
-        let trace = RefCell::new(Trace::new(options.readable_trace));
+        let trace = RefCell::new(Trace::new(options.readable_trace, options.print_trace));
         World {
             core: Rc::new(WorldCore {
                 options,
@@ -249,6 +249,16 @@ impl World {
         self.core.wall_jump_ms.set(self.core.wall_jump_ms.get().saturating_add(by));
         self.core.count_fault(Fault::ClockJump);
         self.core.record("clock jump", 0, by as u64);
+    }
+
+    /// Cuts one connection, whichever it is; both ends see an error and what was under way is lost.
+    pub fn cut_one_connection(&self) {
+        self.core.network.cut_one(&self.core);
+    }
+
+    /// Lets a share of everything that is sent be slow.
+    pub fn set_slow_network(&self, share: f64) {
+        self.core.network.set_slow(share);
     }
 
     /// How often a fault has been injected, in all hosts.

@@ -58,5 +58,6 @@ pub use failure::{BatchRefused, LogAppendError, LogReadError, SegmentDamaged, St
 pub use partition_log::{AppendMode, Appended, Log, Ticket};
 pub use producers::SequenceError;
 pub use read::{FileRange, ReadBytes, ReadPart};
+pub use replay::ReplayReport;
 pub use state::{LogState, SegmentState};
 pub use timestamps::TimedOffset;

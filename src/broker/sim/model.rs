@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::metadata::Image;
-use crate::model::{LogId, PartitionIndex, ProducerId, TopicId};
+use crate::model::{LogId, ProducerId, TopicId};
 use crate::record::{BatchHeader, batch};
 use crate::runtime::Monotonic;
 
@@ -50,6 +50,8 @@ pub struct Partition {
     pub durable: bool,
     /// Clients have asked for its deletion.
     pub deleted: bool,
+    /// Its creation was acknowledged, or a start has found it: every shard knows it.
+    pub settled: bool,
     /// The batches whose places are known.
     pub places: BTreeMap<i64, usize>,
     /// The end of what was acknowledged.
@@ -71,6 +73,7 @@ impl Partition {
         Partition {
             durable,
             deleted: false,
+            settled: false,
             places: BTreeMap::new(),
             acknowledged: 0,
             seen: 0,
@@ -102,6 +105,35 @@ pub enum Ending {
     Cut,
 }
 
+/// What a client knew of a partition when it asked for records.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub log: LogId,
+    /// From where it wants to read.
+    pub offset: i64,
+    pub acknowledged: i64,
+    pub seen: i64,
+    pub start: i64,
+}
+
+/// A question for the end of a leader epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochAsked {
+    pub log: LogId,
+    pub epoch: i32,
+    /// Where it ends, unless it is the last.
+    pub end: Option<i64>,
+    acknowledged: i64,
+}
+
+/// A question for the first record from a time on.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeAsked {
+    pub log: LogId,
+    pub time: i64,
+    first: Option<i64>,
+}
+
 /// What happened that a test wants to have happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -119,44 +151,52 @@ pub struct Seen {
 pub struct Model {
     pub batches: Vec<Batch>,
     pub partitions: BTreeMap<LogId, Partition>,
+    /// Topics whose deletion is certain, in order: they never come back.
+    pub gone: Vec<TopicId>,
     pub operations: u64,
     pub seen: Seen,
 }
 
 impl Model {
-    /// The partitions that can be used.
-    pub fn live(&self) -> Vec<LogId> {
-        let live = self.partitions.iter().filter(|(_, partition)| !partition.deleted);
-        live.map(|(log, _)| *log).collect()
-    }
-
-    /// Takes the topics that the image has; those that it has no more are forgotten.
-    pub fn adopt(&mut self, image: &Image) {
-        for (topic, found) in image.topics() {
-            let mut configs = found.configs();
-            let relaxed = configs.any(|(key, value)| key == "flush.messages" && value != "1");
-            for (index, state) in found.partitions().iter().enumerate() {
-                let log = LogId { topic, partition: PartitionIndex(index as i32) };
-                let fresh = Partition::new(!relaxed, state.leader_epoch.0);
-                self.partitions.entry(log).or_insert(fresh);
-            }
+    /// Takes a partition that a client was told of.
+    pub fn learn(&mut self, log: LogId, durable: bool, epoch: i32) {
+        if !self.gone.contains(&log.topic) {
+            self.partitions.entry(log).or_insert_with(|| Partition::new(durable, epoch));
         }
     }
 
-    /// After a start: what the image lacks is deleted, what it has is not.
-    pub fn settle_topics(&mut self, image: &Image) {
-        self.partitions.retain(|log, _| image.partition(log).is_some());
-        self.adopt(image);
+    /// After a start: these partitions are there and no others.
+    pub fn settle(&mut self, there: impl Fn(LogId) -> bool) {
+        let missing: Vec<LogId> =
+            self.partitions.keys().copied().filter(|log| !there(*log)).collect();
+        for log in missing {
+            let partition = self.partitions.remove(&log).expect("it was just there");
+            assert!(partition.deleted, "{log} is gone");
+            if !self.gone.contains(&log.topic) {
+                self.gone.push(log.topic);
+            }
+        }
         for partition in self.partitions.values_mut() {
             partition.deleted = false;
+            partition.settled = true;
             partition.readable.clear();
         }
     }
 
+    /// A topic's deletion was acknowledged.
     pub fn forget_topic(&mut self, topic: TopicId) {
         self.partitions.retain(|log, _| log.topic != topic);
+        self.gone.push(topic);
     }
 
+    /// A topic's creation was acknowledged.
+    pub fn set_settled(&mut self, topic: TopicId) {
+        for (log, partition) in &mut self.partitions {
+            partition.settled |= log.topic == topic;
+        }
+    }
+
+    /// A topic's deletion was asked for.
     pub fn set_deleted(&mut self, topic: TopicId) {
         for (log, partition) in &mut self.partitions {
             partition.deleted |= log.topic == topic;
@@ -227,6 +267,97 @@ impl Model {
         let next = next.unwrap_or(from);
         assert!(next <= high_watermark.max(from), "{log}: {next} is not readable yet");
         next
+    }
+
+    /// What a client has seen of a partition when it asks; `None` if it is not there.
+    pub fn asked(&self, log: LogId) -> Option<Asked> {
+        let partition = self.partitions.get(&log)?;
+        Some(Asked {
+            log,
+            offset: partition.start.1,
+            acknowledged: partition.acknowledged,
+            seen: partition.seen,
+            start: partition.start.0,
+        })
+    }
+
+    /// A fetch was answered with records and a place; gives the offset behind them.
+    pub fn fetched(&mut self, asked: &Asked, end: i64, start: i64, bytes: &[u8]) -> Option<i64> {
+        let log = asked.log;
+        let partition = self.partitions.get_mut(&log).filter(|partition| !partition.deleted)?;
+        assert!(end >= asked.acknowledged, "{log}: {end} is before an acknowledged batch");
+        assert!(
+            end >= asked.seen,
+            "{log}: the readable end went back to {end} from {}",
+            asked.seen
+        );
+        assert!(start >= asked.start, "{log}: the start went back");
+        assert!(start <= partition.start.1, "{log}: the start is ahead");
+        partition.seen = partition.seen.max(end);
+        Some(self.read(log, asked.offset, end, bytes))
+    }
+
+    /// Nobody was left waiting for what had long been readable.
+    pub fn check_wait(&self, asked: &Asked, began: Monotonic, now: Monotonic, most: Duration) {
+        let Some(partition) = self.partitions.get(&asked.log) else { return };
+        let readable = partition.readable_since(asked.offset + 1);
+        let Some(readable) = readable.filter(|_| !partition.deleted) else { return };
+        let waited = now.saturating_since(readable.max(began));
+        assert!(
+            waited < most,
+            "{} from {}: waited {waited:?} for what was readable",
+            asked.log,
+            asked.offset
+        );
+    }
+
+    /// One of a partition's leader epochs to ask about, and what the answer must say.
+    pub fn epoch_question(&self, log: LogId, choice: &dyn Fn(u64) -> u64) -> Option<EpochAsked> {
+        let partition = self.partitions.get(&log)?;
+        let epochs = &partition.epochs;
+        let at = choice(epochs.len() as u64) as usize;
+        (epochs[at].1 >= partition.start.1).then(|| EpochAsked {
+            log,
+            epoch: epochs[at].0,
+            end: epochs.get(at + 1).map(|next| next.1),
+            acknowledged: partition.acknowledged,
+        })
+    }
+
+    /// Checks the end of an epoch.
+    pub fn check_epoch_end(&self, asked: &EpochAsked, end: i64) {
+        let moved = self.partitions.get(&asked.log).is_none_or(|p| p.deleted || p.start.1 > 0);
+        let right = match asked.end {
+            Some(expected) => end == expected,
+            None => end >= asked.acknowledged,
+        };
+        let (log, epoch) = (asked.log, asked.epoch);
+        assert!(moved || right, "{log}: epoch {epoch} ends at {end}, not {:?}", asked.end);
+    }
+
+    /// A time to ask for, and the first batch from then on that is certainly there.
+    pub fn time_question(&self, log: LogId, choice: &dyn Fn(u64) -> u64) -> Option<TimeAsked> {
+        let time = choice(self.batches.len() as u64 + 1) as i64;
+        let partition = self.partitions.get(&log)?;
+        let mut readable = partition.places.range(..partition.acknowledged);
+        let first = readable.find(|(_, number)| **number as i64 >= time).map(|(base, _)| *base);
+        Some(TimeAsked { log, time, first })
+    }
+
+    /// Checks the offset and the time that were found for a time.
+    pub fn check_time(&self, asked: &TimeAsked, offset: i64, timestamp: i64) {
+        let (log, time) = (asked.log, asked.time);
+        let Some(partition) = self.partitions.get(&log).filter(|p| !p.deleted) else { return };
+        if offset >= 0 {
+            assert!(timestamp >= time, "{log}: {timestamp} at {offset} for {time}");
+            if let Some(number) = partition.places.get(&offset) {
+                assert_eq!(timestamp, *number as i64, "{log}: at {offset}");
+            }
+        }
+        if let Some(base) = asked.first.filter(|base| *base >= partition.start.1) {
+            let right = (0..=base).contains(&offset);
+            assert!(right, "{log}: {offset} for {time}, which is at {base}");
+        }
     }
 
     fn check_batch(&mut self, log: LogId, header: &BatchHeader, stored: &[u8]) {
