@@ -77,7 +77,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
         ("an unknown API", inflexible(9999, 0, &[])),
         ("a negative API", inflexible(-1, 0, &[])),
         ("an API that only brokers use", inflexible(56, 0, &[0; 32])),
-        ("an API that is not served", inflexible(ApiKey::JoinGroup.wire(), 0, &[0; 32])),
+        ("an API that is not served", inflexible(ApiKey::EndTxn.wire(), 0, &[0; 32])),
         ("an unknown version", inflexible(metadata_key, 99, &[])),
         ("a negative version", inflexible(metadata_key, -1, &[])),
         ("a version that Kafka has dropped", inflexible(ApiKey::Produce.wire(), 2, &[0; 32])),
