@@ -105,7 +105,9 @@ run_tools() {
     install_jars "Kafka's tools" || return 0
     local topic=tools group=tools-group
     "$klamm" topics --create --topic $topic --partitions 2 --bootstrap-server "$broker" || return 1
-    seq 100 | "$klamm" console-producer --topic $topic --bootstrap-server "$broker" || return 1
+    # Keys put records into both partitions, whatever the producer's choice for those without one.
+    paste <(seq 100) <(seq 100) | "$klamm" console-producer --topic $topic --bootstrap-server "$broker" \
+        --reader-property parse.key=true || return 1
     local consume=(java_with_jars org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$broker"
         --topic $topic --group $group)
     expect 'a total of 60 messages' "${consume[@]}" --from-beginning --max-messages 60 || return 1
