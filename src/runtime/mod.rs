@@ -14,7 +14,7 @@ pub mod mesh;
 pub mod net;
 #[expect(unsafe_code, reason = "binds a value to its thread by a check")]
 mod on_thread;
-#[expect(unsafe_code, reason = "signals, limits and probes are system calls")]
+#[expect(unsafe_code, reason = "limits and probes are system calls")]
 pub mod process;
 mod random;
 pub mod sim;

@@ -1,15 +1,14 @@
-//! The process as the kernel sees it: signals to end, limits, and whether the machine can carry us.
+//! The process as the kernel sees it: its limits, and whether the machine can carry us.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use io_uring::{IoUring, cqueue, squeue};
 use thiserror::Error;
 
-use super::Runtime;
 use super::memory::AlignedBuf;
 use crate::model::units::BLOCK;
 
@@ -152,57 +151,6 @@ fn limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
     Ok(limit)
 }
 
-/// A signal that asks the process to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndSignal {
-    /// SIGTERM: a service manager.
-    Terminate,
-    /// SIGINT: Ctrl-C.
-    Interrupt,
-}
-
-/// SIGTERM and SIGINT, kept from ending the process, to be waited for by one thread.
-pub struct EndSignals(OwnedFd);
-
-impl EndSignals {
-    /// Takes the signals over; to be called before any other thread is started, since a thread
-    /// inherits what is blocked.
-    pub fn take_over() -> io::Result<EndSignals> {
-        let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: the set is our own and initialised by the first call before the others use it.
-        let descriptor = unsafe {
-            libc::sigemptyset(set.as_mut_ptr());
-            libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
-            libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
-            let blocked =
-                libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
-            if blocked != 0 {
-                return Err(io::Error::from_raw_os_error(blocked));
-            }
-            libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC)
-        };
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor is fresh and owned by nobody else.
-        Ok(EndSignals(unsafe { OwnedFd::from_raw_fd(descriptor) }))
-    }
-
-    /// The next of these signals, on a thread with a ring.
-    pub async fn next(&self, runtime: &Runtime) -> io::Result<EndSignal> {
-        let Ok(machine) = runtime.machine() else {
-            return std::future::pending().await;
-        };
-        let told = machine.read_record(&self.0, size_of::<libc::signalfd_siginfo>()).await?;
-        let number = told.first_chunk().map_or(0, |number| u32::from_ne_bytes(*number));
-        Ok(if number as libc::c_int == libc::SIGINT {
-            EndSignal::Interrupt
-        } else {
-            EndSignal::Terminate
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::CommandExt;
@@ -211,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::model::units::MIB;
-    use crate::runtime::{ExecutorSpec, start};
+    use crate::runtime::{ExecutorSpec, Runtime, start};
 
     const CHILD: &str = "KLAMM_TEST_CHILD";
 
@@ -267,32 +215,6 @@ mod tests {
             .collect();
         let sum: i32 = threads.into_iter().map(|thread| thread.join().expect("it is set up")).sum();
         assert_eq!(sum, 4);
-    }
-
-    #[test]
-    fn signals_to_end_are_events() {
-        if std::env::var_os(CHILD).is_none() {
-            return run_as_child("runtime::process::tests::signals_to_end_are_events", block);
-        }
-        let signals = EndSignals::take_over().expect("there are descriptors");
-        let name = "control".to_owned();
-        let spec = ExecutorSpec { name, cpu: None, memory_bytes: MIB, spin_max: Duration::ZERO };
-        let thread = start(spec, |runtime: Runtime| async move {
-            let mut seen = Vec::new();
-            for number in [libc::SIGINT, libc::SIGTERM] {
-                // SAFETY: it is to this process, where the signal is blocked in every thread.
-                unsafe { libc::kill(libc::getpid(), number) };
-                seen.push(signals.next(&runtime).await.expect("the descriptor is open"));
-            }
-            seen
-        });
-        let seen = thread.expect("it starts").join().expect("it is set up");
-        assert_eq!(seen, [EndSignal::Interrupt, EndSignal::Terminate]);
-    }
-
-    /// The test program's main thread must not be ended by the signal either.
-    fn block() -> io::Result<()> {
-        EndSignals::take_over().map(drop)
     }
 
     #[test]

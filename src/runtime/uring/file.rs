@@ -421,25 +421,6 @@ impl Drop for FileCore {
     }
 }
 
-impl UringHandle {
-    /// Waits for one record of a descriptor that yields whole records, such as a signalfd.
-    pub(in crate::runtime) async fn read_record(
-        &self,
-        from: &OwnedFd,
-        bytes: usize,
-    ) -> io::Result<Vec<u8>> {
-        let from: Descriptor = Rc::new(from.try_clone()?);
-        let mut buffer = vec![0; bytes];
-        let entry = opcode::Read::new(fd(&from), buffer.as_mut_ptr(), bytes as u32).build();
-        // SAFETY: the buffer is heap memory and held.
-        let (completion, held) =
-            unsafe { self.ring().submit(entry, Scratch { _file: from, buffer }) }.await;
-        buffer = held.buffer;
-        buffer.truncate(completion.value()? as usize);
-        Ok(buffer)
-    }
-}
-
 /// Whether the kernel took a write that was not to wait.
 fn is_inline(completion: Completion) -> bool {
     completion.value().is_ok()
