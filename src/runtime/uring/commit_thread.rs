@@ -1,7 +1,8 @@
 //! The third commit engine: threads that wait in `pwritev2` with RWF_DSYNC.
 //!
 //! Requests and results cross on bounded queues; what a write reads stays here, in a table of
-//! writes in flight, until its result has come back.
+//! writes in flight, until its result has come back. Where the process may, the threads run in real
+//! time: they only wait, and whoever computes on their CPU would else delay a commit by its slice.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,6 +16,7 @@ use slab::Slab;
 
 use super::driver::Source;
 use super::net::Descriptor;
+use super::slice;
 use super::wake::WakeFlag;
 use crate::model::limits::{COMMITS_IN_FLIGHT_DURABLE, COMMITS_IN_FLIGHT_RELAXED};
 use crate::runtime::memory::AlignedBuf;
@@ -130,6 +132,8 @@ impl Drop for CommitThread {
 }
 
 fn work(queue: &Receiver<Request>, mut results: rtrb::Producer<(usize, isize)>, wake: &WakeFlag) {
+    // Without the right to it the thread keeps the short slice of its shard.
+    slice::run_at_once();
     while let Ok(request) = queue.recv() {
         let slice =
             libc::iovec { iov_base: request.address as *mut libc::c_void, iov_len: request.bytes };

@@ -1,4 +1,4 @@
-//! A short time slice for a thread, so that it runs when it is woken and not when others let it.
+//! How soon a thread runs when it is woken, and not when others let it: a short slice, or real time.
 
 use std::time::Duration;
 
@@ -37,6 +37,16 @@ pub(super) fn shorten() {
     }
 }
 
+/// Lets the calling thread run as soon as it is woken, before every ordinary thread; returns whether
+/// the process may ask for that (as root, with CAP_SYS_NICE, or within RLIMIT_RTPRIO).
+///
+/// Only for a thread that does nothing but wait in system calls.
+pub(super) fn run_at_once() -> bool {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the structure is our own; 0 is the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const lowest) == 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +62,18 @@ mod tests {
                 unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut found, bytes, 0) };
             assert_eq!(read, 0);
             assert!([0, SLICE.as_nanos() as u64].contains(&found.runtime), "{}", found.runtime);
+        })
+        .join()
+        .expect("the thread ends");
+    }
+
+    #[test]
+    fn a_thread_runs_at_once_where_the_process_may_ask_for_it() {
+        std::thread::spawn(|| {
+            let granted = run_at_once();
+            // SAFETY: 0 is the calling thread.
+            let policy = unsafe { libc::sched_getscheduler(0) };
+            assert_eq!(granted, policy == libc::SCHED_FIFO);
         })
         .join()
         .expect("the thread ends");
