@@ -14,8 +14,8 @@ use crate::runtime::{AlignedBuf, Lane, Runtime};
 use super::options::{JournalOptions, PlantedBug, file_path, parse_file_name};
 use super::writer::Journal;
 
-/// Zeros before the writer from which on zeroing makes way for commits.
-const ZEROED_AHEAD_BYTES: u64 = 8 * MIB as u64;
+/// Zeros before the writer from which on zeroing makes way for commits: a few of the largest.
+const ZEROED_AHEAD_BYTES: u64 = MIB as u64;
 /// How long it makes way after each step.
 const ZEROING_REST: Duration = Duration::from_millis(8);
 /// One write of zeros; small, because commits go on meanwhile.
@@ -105,6 +105,10 @@ impl Journal {
                 self.zeroed(index, done);
                 if self.submitted_through() != commits && self.zeroed_ahead() >= ZEROED_AHEAD_BYTES
                 {
+                    // Else the next commits would have to take these zeros along.
+                    if let Err(error) = file.sync_data().await {
+                        return self.poison(&format!("syncing zeros of file {index}: {error}"));
+                    }
                     runtime.sleep(ZEROING_REST).await;
                 }
             }
