@@ -7,15 +7,21 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::model::ErrorCode;
 use crate::replication::{Leader, ReadError};
+use crate::runtime::clock::Monotonic;
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Listener, select2};
 use crate::shard::message::{EpochEnd, FetchFailure, FetchPart, FetchTerms, FetchedPlace};
 use crate::shard::state::Shard;
 use crate::storage::{LogReadError, ReadBytes};
+
+/// A wait ends late by at most this part of it, and by at most [`GRAIN_MAX`].
+const WAITS_A_GRAIN: u32 = 32;
+const GRAIN_MAX: Duration = Duration::from_millis(10);
 
 /// Records of one partition, readable on the shard that owns it.
 pub struct Fetched {
@@ -59,7 +65,7 @@ pub async fn fetch_here(
     into_memory: bool,
     progress: impl Fn(usize),
 ) -> Vec<FetchResult> {
-    let deadline = shard.runtime().now() + terms.wait_max;
+    let deadline = shared_deadline(shard.runtime().now(), terms.wait_max);
     loop {
         let leaders: Vec<Option<Rc<Leader>>> =
             parts.iter().map(|part| shard.leader(part.log)).collect();
@@ -89,6 +95,17 @@ pub async fn fetch_here(
         }
         let timer = shard.runtime().sleep_until(deadline);
         select2(select2(any(changes), hurried), timer).await;
+    }
+}
+
+/// When a fetch that begins now gives up waiting: at least `wait_max` from now, and then at a moment
+/// that it shares with others, so that one waking of the core answers all of them.
+fn shared_deadline(now: Monotonic, wait_max: Duration) -> Monotonic {
+    let grain = (wait_max / WAITS_A_GRAIN).min(GRAIN_MAX).as_nanos() as u64;
+    let deadline = now + wait_max;
+    match grain {
+        0 => deadline,
+        _ => Monotonic(deadline.0.next_multiple_of(grain)),
     }
 }
 
@@ -181,4 +198,26 @@ async fn any(mut changes: Vec<Listener>) {
         if fired { Poll::Ready(()) } else { Poll::Pending }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_end_together_and_never_early() {
+        let ms = Duration::from_millis;
+        for (now_ms, wait, expected_ms) in
+            [(0, ms(500), 500), (1, ms(500), 510), (9, ms(500), 510), (10, ms(500), 510)]
+        {
+            let now = Monotonic::default() + ms(now_ms);
+            let deadline = shared_deadline(now, wait);
+            assert_eq!(deadline, Monotonic::default() + ms(expected_ms), "at {now_ms} ms");
+        }
+        for wait in [0, 1, 20, 31, 100, 500, 30_000].map(ms) {
+            let now = Monotonic(123_456_789);
+            let late = shared_deadline(now, wait).saturating_since(now + wait);
+            assert!(late <= (wait / WAITS_A_GRAIN).min(GRAIN_MAX), "{late:?} after {wait:?}");
+        }
+    }
 }
