@@ -192,7 +192,7 @@ pub fn heartbeat(context: &RequestContext, request: &HeartbeatRequest<'_>) -> Re
         instance_id: owned(&request.group_instance_id),
         generation: request.generation_id,
     };
-    let asked = coordinate(context.shard(), &request.group_id, Request::Heartbeat(member));
+    let asked = context.coordinate_often(&request.group_id, Request::Heartbeat(member));
     Reply::later(async move {
         match asked.wait().await {
             Answer::Heartbeat(code) => answer_heartbeat(&responder, code),

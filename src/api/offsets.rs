@@ -84,7 +84,7 @@ pub fn offset_commit(context: &RequestContext, request: &OffsetCommitRequest<'_>
         retention_ms: Some(request.retention_time_ms).filter(|span| *span >= 0),
         offsets,
     };
-    let answered = coordinate(context.shard(), &request.group_id, Request::Commit(commit));
+    let answered = context.coordinate_often(&request.group_id, Request::Commit(commit));
     Reply::later(async move {
         let codes = match answered.wait().await {
             Answer::Commit(codes) => codes,

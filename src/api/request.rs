@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use crate::api::encode::Responder;
 use crate::api::session::Session;
+use crate::coordinator::message::Request;
 use crate::model::{ErrorCode, TopicId};
-use crate::shard::{AdvertisedListener, Shard};
+use crate::shard::{self, AdvertisedListener, GroupAnswer, Shard};
 
 /// One request's surroundings.
 pub struct RequestContext {
@@ -53,6 +54,15 @@ impl RequestContext {
     pub fn listener(&self) -> &AdvertisedListener {
         let listeners = &self.shard().settings().listeners;
         &listeners[self.session.listener().min(listeners.len() - 1)]
+    }
+
+    /// Asks the coordinator of `group`, which counts towards the shard that serves the client best:
+    /// for what members repeat as long as they live, heartbeats and commits.
+    pub fn coordinate_often(&self, group: &str, request: Request) -> GroupAnswer {
+        if let Some(owner) = shard::coordinator_of(self.shard(), group) {
+            self.session.asks(owner);
+        }
+        shard::coordinate(self.shard(), group, request)
     }
 
     /// The id of the topic that the request names, by id from version `by_id_from` on.

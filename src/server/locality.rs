@@ -6,8 +6,9 @@
 
 use crate::model::ShardId;
 
-/// Requests between two decisions.
-const WINDOW_REQUESTS: u32 = 64;
+/// Requests between two decisions; few, because a member of a group says little more than a heartbeat
+/// every few seconds.
+const WINDOW_REQUESTS: u32 = 16;
 /// Requests that a connection stays where it has moved to.
 const SETTLED_REQUESTS: u32 = 64 * 1024;
 

@@ -21,7 +21,7 @@ mod router;
 mod settings;
 mod state;
 
-pub use groups::{GroupAnswer, coordinate, list_groups};
+pub use groups::{GroupAnswer, coordinate, coordinator_of, list_groups};
 pub use lookups::{
     TIMESTAMP_EARLIEST, TIMESTAMP_EARLIEST_LOCAL, TIMESTAMP_EARLIEST_PENDING, TIMESTAMP_LATEST,
     TIMESTAMP_LATEST_TIERED, TIMESTAMP_MAX,

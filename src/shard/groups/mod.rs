@@ -12,7 +12,7 @@ mod snapshots;
 
 pub(super) use driver::Ground;
 pub(super) use routing::serve_call;
-pub use routing::{GroupAnswer, coordinate, list_groups};
+pub use routing::{GroupAnswer, coordinate, coordinator_of, list_groups};
 pub(super) use snapshots::path as snapshot_path;
 
 use std::cell::{Cell, RefCell};

@@ -69,17 +69,23 @@ impl Drop for RemoteAsked {
 /// Asks the coordinator of `group`, wherever it lives; it gets the requests of one connection in
 /// the order of these calls.
 pub fn coordinate(shard: &Rc<Shard>, group: &str, request: Request) -> GroupAnswer {
-    let log = {
-        let image = shard.image();
-        image.topic_named(OFFSETS_TOPIC).map(|(topic, found)| {
-            let count = found.partitions().len().max(1) as i32;
-            LogId { topic, partition: partition_of(group, count) }
-        })
-    };
-    match log {
+    match log_of(shard, group) {
         Some(log) => ask(shard, log, request),
         None => GroupAnswer(Way::Known(request.refused(ErrorCode::NotCoordinator))),
     }
+}
+
+/// The shard that coordinates `group`; none while the offsets topic does not exist.
+pub fn coordinator_of(shard: &Shard, group: &str) -> Option<ShardId> {
+    log_of(shard, group).map(|log| shard.owner(log))
+}
+
+fn log_of(shard: &Shard, group: &str) -> Option<LogId> {
+    let image = shard.image();
+    image.topic_named(OFFSETS_TOPIC).map(|(topic, found)| {
+        let count = found.partitions().len().max(1) as i32;
+        LogId { topic, partition: partition_of(group, count) }
+    })
 }
 
 fn ask(shard: &Rc<Shard>, log: LogId, request: Request) -> GroupAnswer {
