@@ -19,8 +19,9 @@
     reason = "a load client runs on no shard and measures real time"
 )]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+#[path = "wire/mod.rs"]
+mod wire;
+
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,18 +29,9 @@ use anyhow::{Context, Result, bail, ensure};
 use hdrhistogram::Histogram;
 use klamm::protocol::api_key::ApiKey;
 use klamm::protocol::api_versions_request::ApiVersionsRequest;
-use klamm::protocol::create_topics_request::{CreatableTopic, CreateTopicsRequest};
-use klamm::protocol::create_topics_response::CreateTopicsResponse;
-use klamm::protocol::frame::{self, RequestHeader};
-use klamm::protocol::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use klamm::protocol::produce_response::ProduceResponse;
-use klamm::protocol::reader::Reader;
-use klamm::protocol::types::Records;
-use klamm::protocol::writer::Writer;
-use klamm::record::{BatchBuilder, BatchOptions};
 
-/// The version of Produce that every broker of today has, with topics by name.
-const PRODUCE_VERSION: i16 = 9;
+use wire::{Connection, check_produced, create_topic, histogram, print_quantiles, request};
+
 /// Produces between two measured round trips.
 const ROUND_TRIP_EVERY: u64 = 64;
 
@@ -109,112 +101,13 @@ struct Measured {
 
 impl Measured {
     fn new() -> Result<Measured> {
-        let histogram = || Histogram::new_with_bounds(1, 60_000_000, 3);
         Ok(Measured { latency: histogram()?, service: histogram()?, round_trip: histogram()? })
     }
 }
 
-/// One connection with one request in flight.
-struct Connection {
-    stream: TcpStream,
-    response: Vec<u8>,
-}
-
-impl Connection {
-    fn open(address: &str) -> Result<Connection> {
-        let stream = TcpStream::connect(address).context("connecting")?;
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream, response: Vec::new() })
-    }
-
-    /// Sends a frame and reads the response's frame.
-    fn call(&mut self, request: &[u8]) -> Result<&[u8]> {
-        self.stream.write_all(request)?;
-        self.response.clear();
-        loop {
-            let mut part = [0; 4096];
-            let read = self.stream.read(&mut part)?;
-            ensure!(read > 0, "the broker closed the connection");
-            self.response.extend_from_slice(&part[..read]);
-            if let Some((size, body)) = self.response.split_first_chunk()
-                && body.len() >= usize::try_from(i32::from_be_bytes(*size))?
-            {
-                return Ok(&self.response[4..]);
-            }
-        }
-    }
-}
-
-fn request(
-    api_key: ApiKey,
-    api_version: i16,
-    encode: impl FnOnce(&mut Writer) -> Result<(), klamm::protocol::errors::EncodeError>,
-) -> Result<Vec<u8>> {
-    let header =
-        RequestHeader { api_key, api_version, correlation_id: 1, client_id: Some("klamm-load") };
-    let mut writer = frame::begin_request(Vec::new(), header)?;
-    encode(&mut writer)?;
-    Ok(frame::finish(writer)?.bytes)
-}
-
 fn produce_request(workload: &Workload, partition: i32) -> Result<Vec<u8>> {
-    let mut batch = BatchBuilder::new(BatchOptions::default());
     let value: Vec<u8> = (0..workload.record_bytes).map(|index| index as u8).collect();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
-    batch.append(i64::try_from(now)?, None, Some(&value), &[]);
-    let batch = batch.finish();
-    let produce = ProduceRequest {
-        transactional_id: None,
-        acks: workload.acks,
-        timeout_ms: 30_000,
-        topic_data: vec![TopicProduceData {
-            name: workload.topic.as_str().into(),
-            partition_data: vec![PartitionProduceData {
-                index: partition,
-                records: Records::Bytes(&batch),
-                ..PartitionProduceData::default()
-            }],
-            ..TopicProduceData::default()
-        }],
-        ..ProduceRequest::default()
-    };
-    request(ApiKey::Produce, PRODUCE_VERSION, |writer| produce.encode(writer, PRODUCE_VERSION))
-}
-
-fn check_produced(response: &[u8]) -> Result<()> {
-    let (_, body) = frame::response(response, ApiKey::Produce, PRODUCE_VERSION)?;
-    let produced = ProduceResponse::decode(&mut Reader::new(body), PRODUCE_VERSION)?;
-    let partition = &produced.responses[0].partition_responses[0];
-    ensure!(
-        partition.error_code == 0,
-        "the broker refused a batch: error {}",
-        partition.error_code
-    );
-    Ok(())
-}
-
-fn create_topic(workload: &Workload) -> Result<()> {
-    let create = CreateTopicsRequest {
-        topics: vec![CreatableTopic {
-            name: workload.topic.as_str().into(),
-            num_partitions: workload.partitions,
-            replication_factor: 1,
-            ..CreatableTopic::default()
-        }],
-        ..CreateTopicsRequest::default()
-    };
-    let create = request(ApiKey::CreateTopics, 5, |writer| create.encode(writer, 5))?;
-    let mut connection = Connection::open(&workload.bootstrap)?;
-    let response = connection.call(&create)?;
-    let (_, body) = frame::response(response, ApiKey::CreateTopics, 5)?;
-    let created = CreateTopicsResponse::decode(&mut Reader::new(body), 5)?;
-    let code = created.topics.first().map_or(-1, |topic| topic.error_code);
-    ensure!(code == 0 || code == 36, "creating the topic failed: error {code}");
-    if code == 0 {
-        // The broker may still be electing leaders.
-        thread::sleep(Duration::from_millis(500));
-    }
-    Ok(())
+    wire::produce_request(&workload.topic, partition, workload.acks, &value)
 }
 
 /// Runs one connection; what comes before `from` is not counted.
@@ -270,18 +163,6 @@ fn print(workload: &Workload, all: &Measured) {
     }
 }
 
-fn print_quantiles(name: &str, histogram: &Histogram<u64>) {
-    let at = |quantile| histogram.value_at_quantile(quantile);
-    println!(
-        "{name:<10} µs: p50 {} p90 {} p99 {} p99.9 {} max {}",
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(0.999),
-        histogram.max()
-    );
-}
-
 fn main() -> Result<()> {
     let workload = Workload::from_arguments()?;
     if workload.smoke {
@@ -289,7 +170,7 @@ fn main() -> Result<()> {
     }
     // A sleep may otherwise end 50 µs late; this thread is the process and the others inherit it.
     std::fs::write("/proc/self/timerslack_ns", "1").context("setting the timer slack")?;
-    create_topic(&workload)?;
+    create_topic(&workload.bootstrap, &workload.topic, workload.partitions)?;
     let from = Instant::now() + Duration::from_secs(workload.warm_up);
     let until = from + Duration::from_secs(workload.seconds);
     let threads: Vec<_> = (0..workload.connections)
