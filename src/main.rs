@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use klamm::broker::{self, StartOptions};
-use klamm::cli::{self, Arguments, Command, StartArguments};
+use klamm::cli::{self, Call, Command, StartArguments};
 use klamm::config::{BrokerConfig, ConfigFile, FILE_BYTES_MAX};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
@@ -19,17 +18,20 @@ use tracing_subscriber::EnvFilter;
 )]
 fn main() -> ExitCode {
     let began = std::time::Instant::now();
-    match Arguments::parse().command.unwrap_or_else(|| Command::Start(StartArguments::default())) {
+    let command = match cli::call(std::env::args_os()) {
+        Call::Tool(tool, arguments) => return (tool.run)(&arguments),
+        Call::Told(code) => return code,
+        Call::Command(command) => command,
+    };
+    match command {
         Command::Start(arguments) => match start(&arguments, began) {
             Ok(()) => ExitCode::SUCCESS,
             Err(problem) => {
-                eprintln!("klamm: {problem:#}");
+                cli::complain(&format!("klamm: {problem:#}"));
                 ExitCode::FAILURE
             }
         },
-        Command::Topics(tool) => cli::topics(&tool.arguments),
-        Command::ConsoleProducer(tool) => cli::console_producer(&tool.arguments),
-        Command::ConsoleConsumer(tool) => cli::console_consumer(&tool.arguments),
+        Command::Scripts(arguments) => cli::write_scripts(&arguments),
     }
 }
 
@@ -70,5 +72,7 @@ fn log_to_stdout() {
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(std::io::stdout().is_terminal())
+        // It would tell of a failed write on standard error, and panic where that is closed too.
+        .log_internal_errors(false)
         .init();
 }

@@ -15,20 +15,15 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
-/// The commands; the tools take the arguments of Kafka's scripts of the same name.
+/// The commands that are no tools of Kafka's; `tools` has the others.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start a broker.
+    #[command(display_order = 0)]
     Start(StartArguments),
-    /// Create, delete, describe, or change a topic.
-    #[command(disable_help_flag = true)]
-    Topics(ToolArguments),
-    /// Read lines from standard input and publish each as a record.
-    #[command(disable_help_flag = true)]
-    ConsoleProducer(ToolArguments),
-    /// Read records and print them to standard output.
-    #[command(disable_help_flag = true)]
-    ConsoleConsumer(ToolArguments),
+    /// Write links, so that the tools can be called as Kafka's scripts: kafka-topics.sh, …
+    #[command(display_order = 100)]
+    Scripts(ScriptsArguments),
 }
 
 /// What `start` takes.
@@ -44,42 +39,10 @@ pub struct StartArguments {
     pub allow_unsafe_directory: bool,
 }
 
-/// The arguments of a tool, which reads them itself, as Kafka's does.
+/// What `scripts` takes.
 #[derive(Args, Debug)]
-pub struct ToolArguments {
-    /// See `--help` of the tool.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
-    pub arguments: Vec<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_definition_is_sound() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn a_tool_gets_its_arguments_untouched() {
-        let given = ["klamm", "topics", "--list", "--help", "--version", "-x", "--", "y"];
-        let Some(Command::Topics(tool)) = Arguments::parse_from(given).command else {
-            panic!("topics was not understood");
-        };
-        assert_eq!(tool.arguments, ["--list", "--help", "--version", "-x", "--", "y"]);
-    }
-
-    #[test]
-    fn start_takes_a_file_and_overrides() {
-        let given = ["klamm", "start", "a.properties", "--override", "a=1", "--override", "b=2"];
-        let Some(Command::Start(start)) = Arguments::parse_from(given).command else {
-            panic!("start was not understood");
-        };
-        assert_eq!(start.config, Some(PathBuf::from("a.properties")));
-        assert_eq!(start.overrides, ["a=1", "b=2"]);
-        assert!(!start.allow_unsafe_directory);
-    }
+pub struct ScriptsArguments {
+    /// Where to; it is made if it is not there.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }

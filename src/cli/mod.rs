@@ -1,21 +1,26 @@
-//! The command-line tools: `topics`, `console-producer` and `console-consumer`, as Kafka's scripts are.
+//! The command-line tools, as Kafka's scripts are, and what else the binary can do.
 //!
 //! Flags, output and exit codes are Kafka's, so that scripts and habits go on working; the tests compare
-//! with what Kafka's own tools print. `arguments` is what the binary itself takes, `options` what the tools
-//! take, `help/` their help texts, which declare the options.
+//! with what Kafka's own tools print. `call` says what the process was called for, `tools` has the tools by
+//! name, `options` reads what they take off their help texts in `help/`, which declare the options;
+//! `arguments` is what the other commands take.
 //!
-//! Deliberately absent: consumer groups (`--group`), and formatters, readers and deserializers by Java class.
+//! Deliberately absent: formatters, readers and deserializers by Java class.
 
 mod arguments;
+mod call;
 mod client_options;
 mod console_consumer;
 mod console_producer;
 mod java_order;
 mod options;
+mod scripts;
 mod tool;
+mod tools;
 mod topics;
 
-pub use arguments::{Arguments, Command, StartArguments, ToolArguments};
-pub use console_consumer::console_consumer;
-pub use console_producer::console_producer;
-pub use topics::topics;
+pub use arguments::{Arguments, Command, ScriptsArguments, StartArguments};
+pub use call::{Call, call};
+pub use scripts::write_scripts;
+pub use tool::complain;
+pub use tools::Tool;

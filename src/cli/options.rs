@@ -9,20 +9,39 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::config::nearest;
+
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
+pub enum Takes {
+    /// It is a flag.
     Nothing,
+    /// A value has to follow.
     Value,
+    /// A value may follow.
     MaybeValue,
+}
+
+/// An option, as a help text declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declaration<'a> {
+    /// Its name, without dashes.
+    pub name: &'a str,
+    /// What it takes.
+    pub takes: Takes,
 }
 
 /// Why the arguments are wrong, in jopt-simple's words.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OptionError {
-    /// No such option.
-    #[error("{0} is not a recognized option")]
-    Unrecognized(String),
+    /// No such option; behind jopt-simple's words the one that was most likely meant.
+    #[error("{name} is not a recognized option{}", suggestion(.nearest))]
+    Unrecognized {
+        /// What was given, without dashes.
+        name: String,
+        /// The declared option that is most like it.
+        nearest: Option<String>,
+    },
     /// An option without its value.
     #[error("Option {0} requires an argument")]
     MissingValue(String),
@@ -48,14 +67,18 @@ pub struct Options {
     given: BTreeMap<String, Vec<String>>,
 }
 
-/// The options that `help` declares.
-fn declared(help: &str) -> BTreeMap<&str, Takes> {
+fn suggestion(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!("\nDid you mean --{name}?")).unwrap_or_default()
+}
+
+/// The options that `help` declares, in its order.
+pub fn declarations(help: &str) -> Vec<Declaration<'_>> {
     let next = help.lines().skip(1).chain([""]);
     help.lines().zip(next).filter_map(|(line, next)| declares(line, next)).collect()
 }
 
 /// What `line` declares. A name that fills its column has its type on the `next` line.
-fn declares<'a>(line: &'a str, next: &str) -> Option<(&'a str, Takes)> {
+fn declares<'a>(line: &'a str, next: &str) -> Option<Declaration<'a>> {
     let rest = line.strip_prefix("--")?;
     let (name, after) = rest.split_once(' ').unwrap_or((rest, ""));
     let wrapped = next.strip_prefix("  ").unwrap_or_default();
@@ -64,13 +87,22 @@ fn declares<'a>(line: &'a str, next: &str) -> Option<(&'a str, Takes)> {
         (Some(b'['), _) | (_, Some(b'[')) => Takes::MaybeValue,
         _ => Takes::Nothing,
     };
-    Some((name, takes))
+    Some(Declaration { name, takes })
+}
+
+/// The option that `name` may stand for: one that begins with it, or that a typo made it of.
+fn unrecognized(name: &str, declared: &[Declaration<'_>]) -> OptionError {
+    const PREFIX_MIN: usize = 3;
+    let names = || declared.iter().map(|option| option.name);
+    let is_prefix = |full: &&str| name.len() >= PREFIX_MIN && full.starts_with(name);
+    let meant = nearest(name, names()).or_else(|| names().find(is_prefix));
+    OptionError::Unrecognized { name: name.to_owned(), nearest: meant.map(str::to_owned) }
 }
 
 impl Options {
     /// Reads `arguments` by the options that `help` declares.
     pub fn parse(help: &str, arguments: &[String]) -> Result<Options, OptionError> {
-        let declared = declared(help);
+        let declared = declarations(help);
         let mut options = Options::default();
         let mut rest = arguments.iter().peekable();
         while let Some(argument) = rest.next() {
@@ -84,8 +116,8 @@ impl Options {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (option, None),
             };
-            let takes =
-                declared.get(name).ok_or_else(|| OptionError::Unrecognized(name.to_owned()))?;
+            let known = declared.iter().find(|option| option.name == name);
+            let takes = known.ok_or_else(|| unrecognized(name, &declared))?.takes;
             let values = options.given.entry(name.to_owned()).or_default();
             match (takes, inline) {
                 (Takes::Nothing, None) => {}
@@ -187,7 +219,9 @@ Option                                   Description
         let limit = "partition-size-limit-per-response";
         check(&format!("--{limit} 3"), Ok(&[(limit, &["3"])]));
         check("--nonsense", Err("nonsense is not a recognized option"));
-        check("--top a", Err("top is not a recognized option"));
+        check("--top a", Err("top is not a recognized option\nDid you mean --topic?"));
+        check("--lst", Err("lst is not a recognized option\nDid you mean --list?"));
+        check("-topic a", Ok(&[("topic", &["a"])]));
         check("--topic", Err("Option topic requires an argument"));
         check("--list=x", Err("Option list does not accept an argument"));
     }

@@ -87,8 +87,10 @@ impl Help {
                 print(concat!(env!("CARGO_PKG_VERSION"), "\n"));
                 return ExitCode::SUCCESS;
             }
-            Err(Stop::Usage(message)) => eprint!("{message}\n{}", self.options),
-            Err(Stop::Failed(message)) => eprintln!("{message}"),
+            Err(Stop::Usage(message)) => {
+                complain(&format!("{message}\n{}", self.options.trim_end_matches('\n')))
+            }
+            Err(Stop::Failed(message)) => complain(&message),
         }
         ExitCode::FAILURE
     }
@@ -104,6 +106,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
         .with_target(false)
         .with_writer(io::stderr)
         .with_ansi(false)
+        .log_internal_errors(false)
         .init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(work))
@@ -113,6 +116,11 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
 pub fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line to standard error; a reader that has gone is no error, where `eprintln!` would panic.
+pub fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The brokers to begin with; one of them at least has to have an address.

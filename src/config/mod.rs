@@ -22,6 +22,7 @@ mod tests;
 
 pub use broker_config::{BrokerConfig, GroupConfig, Machine};
 pub use listeners::{HostPort, Listener};
+pub use nearest::nearest;
 pub use properties::{FILE_BYTES_MAX, PropertiesError, Property, parse as parse_properties};
 pub use settings::{ConfigError, ConfigFile, Place, Remark};
 

@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout};
 use self::formatter::{FormatError, Formatter};
 use super::client_options::{self, Properties};
 use super::options::Options;
-use super::tool::{Help, Stop, block_on, bootstrap, key_values, load_properties, print};
+use super::tool::{Help, Stop, block_on, bootstrap, complain, key_values, load_properties, print};
+use super::tools::Tool;
 use crate::client::{
     ClientError, ClientOptions, Cluster, Consumer, ConsumerOptions, Fetched, GroupConsumer,
     GroupOptions, StartAt, chance,
@@ -24,6 +25,14 @@ use crate::client::{
 const HELP: Help = Help {
     purpose: "This tool helps to read data from Kafka topics and outputs it to standard output.",
     options: include_str!("../help/console-consumer.txt"),
+};
+
+/// The tool.
+pub const TOOL: Tool = Tool {
+    name: "console-consumer",
+    about: "Read records and print them to standard output",
+    help: HELP,
+    run: run_tool,
 };
 
 /// The group of a reader that names none, with a number behind it.
@@ -75,7 +84,7 @@ enum End {
 }
 
 /// Runs the tool.
-pub fn console_consumer(arguments: &[String]) -> ExitCode {
+fn run_tool(arguments: &[String]) -> ExitCode {
     HELP.end(begin(arguments))
 }
 
@@ -291,10 +300,10 @@ async fn run(setup: Setup) -> ExitCode {
     let flushed = printer.out.flush();
     match (&end, flushed) {
         (End::Done | End::Signal(_), Ok(())) => {}
-        (End::Done | End::Signal(_), Err(_)) => eprintln!("{}", End::OutputClosed),
-        (end, _) => eprintln!("{end}"),
+        (End::Done | End::Signal(_), Err(_)) => complain(&End::OutputClosed.to_string()),
+        (end, _) => complain(&end.to_string()),
     }
-    eprintln!("Processed a total of {} messages", printer.count);
+    complain(&format!("Processed a total of {} messages", printer.count));
     if setup.systest_events {
         print("shutdown_complete\n");
     }
@@ -438,7 +447,9 @@ impl Printer {
                 Ok(()) => {}
                 Err(FormatError::Output(_)) => return Err(End::OutputClosed),
                 Err(error) if setup.skip_on_error => {
-                    eprintln!("ERROR Error processing message, skipping this message: {error}");
+                    complain(&format!(
+                        "ERROR Error processing message, skipping this message: {error}"
+                    ));
                 }
                 Err(error) => return Err(End::Format(error)),
             }

@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep_until};
 use self::line_reader::{Line, LineError, LineReader};
 use super::client_options::{self, Properties};
 use super::options::Options;
-use super::tool::{Help, Stop, block_on, bootstrap, key_values, load_properties, print};
+use super::tool::{Help, Stop, block_on, bootstrap, complain, key_values, load_properties, print};
+use super::tools::Tool;
 use crate::client::{
     ClientError, ClientOptions, Cluster, Delivery, NewRecord, Producer, ProducerOptions, ToDeliver,
 };
@@ -23,6 +24,14 @@ use crate::record::Header;
 const HELP: Help = Help {
     purpose: "This tool helps to read data from standard input and publish it to Kafka.",
     options: include_str!("../help/console-producer.txt"),
+};
+
+/// The tool.
+pub const TOOL: Tool = Tool {
+    name: "console-producer",
+    about: "Read lines from standard input and publish each as a record",
+    help: HELP,
+    run: run_tool,
 };
 
 /// Lines that were read and wait for the producer: reading stops there.
@@ -52,7 +61,7 @@ enum ProduceError {
 }
 
 /// Runs the tool.
-pub fn console_producer(arguments: &[String]) -> ExitCode {
+fn run_tool(arguments: &[String]) -> ExitCode {
     HELP.end(begin(arguments))
 }
 
@@ -240,7 +249,7 @@ async fn append(setup: &Setup, producer: &mut Producer, line: &Line) -> Result<(
     match producer.append(&setup.topic, &record).await {
         // As Kafka's: without --sync a record that cannot be sent is said, and the next one comes.
         Err(error) if !setup.sync => {
-            complain(&setup.topic, 1, &error);
+            complain_of(&setup.topic, 1, &error);
             Ok(())
         }
         outcome => Ok(outcome?),
@@ -250,7 +259,7 @@ async fn append(setup: &Setup, producer: &mut Producer, line: &Line) -> Result<(
 fn report(deliveries: &[Delivery]) {
     for delivery in deliveries {
         if let Err(error) = &delivery.outcome {
-            complain(
+            complain_of(
                 &format!("{}-{}", delivery.topic, delivery.partition),
                 delivery.record_count,
                 error,
@@ -259,9 +268,11 @@ fn report(deliveries: &[Delivery]) {
     }
 }
 
-fn complain(place: &str, record_count: usize, error: &ClientError) {
+fn complain_of(place: &str, record_count: usize, error: &ClientError) {
     let records = if record_count == 1 { "message" } else { "messages" };
-    eprintln!("ERROR Error when sending {record_count} {records} to topic {place}: {error}");
+    complain(&format!(
+        "ERROR Error when sending {record_count} {records} to topic {place}: {error}"
+    ));
 }
 
 #[cfg(test)]

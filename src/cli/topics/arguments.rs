@@ -2,7 +2,7 @@
 
 use super::TopicError;
 use crate::cli::options::Options;
-use crate::cli::tool::{Help, Stop};
+use crate::cli::tool::{Help, Stop, complain};
 use crate::model::ids::TopicId;
 
 /// What to do; exactly one is given.
@@ -63,9 +63,9 @@ impl Arguments {
             return Err(Stop::Usage(message.to_owned()));
         };
         if options.has("delete-config") {
-            eprintln!(
+            complain(
                 "delete-config option is no longer supported and deprecated since version 4.0. \
-                 The config will be fully removed in future releases."
+                 The config will be fully removed in future releases.",
             );
         }
         check_required(&options, action)?;

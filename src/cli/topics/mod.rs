@@ -11,6 +11,7 @@ use thiserror::Error;
 use self::arguments::{Action, Arguments};
 use super::options::OptionError;
 use super::tool::{Help, Stop, block_on, bootstrap, load_properties, print};
+use super::tools::Tool;
 use crate::client::{Admin, ClientError, ClientOptions, Cluster, NewTopic};
 use crate::model::ErrorCode;
 use crate::model::ids::TopicId;
@@ -18,6 +19,14 @@ use crate::model::ids::TopicId;
 const HELP: Help = Help {
     purpose: "This tool helps to create, delete, describe, or change a topic.",
     options: include_str!("../help/topics.txt"),
+};
+
+/// The tool.
+pub const TOOL: Tool = Tool {
+    name: "topics",
+    about: "Create, delete, describe, or change a topic",
+    help: HELP,
+    run: run_tool,
 };
 
 /// Why a command failed, in Kafka's words; goes to standard output, as Kafka's does.
@@ -32,7 +41,7 @@ enum TopicError {
 }
 
 /// Runs the tool.
-pub fn topics(arguments: &[String]) -> ExitCode {
+fn run_tool(arguments: &[String]) -> ExitCode {
     HELP.end(begin(arguments))
 }
 

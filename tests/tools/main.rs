@@ -1,5 +1,6 @@
 //! The command-line tools against a real broker, with the output and the exit codes of Kafka's.
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::Output;
