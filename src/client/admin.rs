@@ -106,10 +106,10 @@ pub struct Reassignment {
 
 /// Administrative calls, each to any broker: a Kafka broker forwards what is the controller's.
 pub struct Admin {
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
 }
 
-fn check(code: i16, message: Option<&str>) -> Result<(), ClientError> {
+pub(super) fn check(code: i16, message: Option<&str>) -> Result<(), ClientError> {
     let error = ErrorCode::from_code(code);
     if error.is_none() { Ok(()) } else { Err(ClientError::refused(error, message)) }
 }

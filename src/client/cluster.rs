@@ -13,6 +13,7 @@ use super::error::{ClientError, is_stale_metadata};
 use super::request::Request;
 use crate::model::ErrorCode;
 use crate::model::ids::{BrokerId, TopicId};
+use crate::protocol::api_key::ApiKey;
 use crate::protocol::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use crate::protocol::metadata_response::{MetadataResponse, MetadataResponseTopic};
 
@@ -189,6 +190,21 @@ impl Cluster {
         // Once an outage: the tries go on several times a second.
         self.warned = true;
         Err(failure.expect("the bootstrap list is not empty"))
+    }
+
+    /// True where a broker that can be reached has the API in any version.
+    pub async fn has_api(&mut self, api: ApiKey) -> Result<bool, ClientError> {
+        let mut retry = Retry::new(&self.options, self.options.api_timeout);
+        loop {
+            match self.take_any().await {
+                Ok(connection) => {
+                    let has = connection.has_api(api);
+                    self.give_back(connection);
+                    return Ok(has);
+                }
+                Err(failure) => retry.after(failure).await?,
+            }
+        }
     }
 
     /// Asks any broker, again and again until it answers or time is up.

@@ -163,6 +163,11 @@ impl Connection {
             .ok_or_else(|| self.unsupported(R::KEY))
     }
 
+    /// True where the broker has the API in any version.
+    pub fn has_api(&self, api: ApiKey) -> bool {
+        self.versions.contains_key(&api.wire())
+    }
+
     /// True where the broker has the API in a version that this client speaks.
     pub fn supports<R: Request>(&self) -> bool {
         self.version_of::<R>().is_ok()

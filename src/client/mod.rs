@@ -13,11 +13,14 @@ mod address;
 mod admin;
 mod clock;
 mod cluster;
+mod config_admin;
 mod connection;
 mod consumer;
 mod consumer_protocol;
 mod error;
 mod group;
+mod group_admin;
+mod partition_calls;
 mod partitioner;
 mod producer;
 mod range_assignor;
@@ -29,10 +32,16 @@ pub use admin::{
 };
 pub use clock::{random as chance, wall_clock_ms};
 pub use cluster::{ClientOptions, Cluster, PartitionView, TopicView};
+pub use config_admin::{ConfigChange, ConfigSynonym, ResourceConfig, ResourceKind};
 pub use connection::{Answer, Connection, RESPONSE_BYTES_MAX};
 pub use consumer::{Consumer, ConsumerOptions, Fetched, StartAt};
+pub use consumer_protocol::Partition;
 pub use error::{ClientError, Damage};
 pub use group::{GroupConsumer, GroupOptions};
+pub use group_admin::{
+    CommittedOffset, GroupDescription, GroupListing, Leaders, MemberDescription,
+};
+pub use partition_calls::PartitionArgument;
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{Delivery, NewRecord, Producer, ProducerOptions, ToDeliver};
 pub use request::Request;

@@ -57,9 +57,12 @@ pairs! {
     api_versions_request::ApiVersionsRequest => api_versions_response::ApiVersionsResponse;
     create_partitions_request::CreatePartitionsRequest => create_partitions_response::CreatePartitionsResponse;
     create_topics_request::CreateTopicsRequest => create_topics_response::CreateTopicsResponse;
+    delete_groups_request::DeleteGroupsRequest => delete_groups_response::DeleteGroupsResponse;
+    delete_records_request::DeleteRecordsRequest => delete_records_response::DeleteRecordsResponse;
     delete_topics_request::DeleteTopicsRequest => delete_topics_response::DeleteTopicsResponse;
     describe_cluster_request::DescribeClusterRequest => describe_cluster_response::DescribeClusterResponse;
     describe_configs_request::DescribeConfigsRequest => describe_configs_response::DescribeConfigsResponse;
+    describe_groups_request::DescribeGroupsRequest => describe_groups_response::DescribeGroupsResponse;
     describe_topic_partitions_request::DescribeTopicPartitionsRequest => describe_topic_partitions_response::DescribeTopicPartitionsResponse;
     fetch_request::FetchRequest => fetch_response::FetchResponse;
     find_coordinator_request::FindCoordinatorRequest => find_coordinator_response::FindCoordinatorResponse, up to 3;
@@ -68,10 +71,13 @@ pairs! {
     init_producer_id_request::InitProducerIdRequest => init_producer_id_response::InitProducerIdResponse;
     join_group_request::JoinGroupRequest => join_group_response::JoinGroupResponse;
     leave_group_request::LeaveGroupRequest => leave_group_response::LeaveGroupResponse, up to 2;
+    list_config_resources_request::ListConfigResourcesRequest => list_config_resources_response::ListConfigResourcesResponse;
+    list_groups_request::ListGroupsRequest => list_groups_response::ListGroupsResponse;
     list_offsets_request::ListOffsetsRequest => list_offsets_response::ListOffsetsResponse;
     list_partition_reassignments_request::ListPartitionReassignmentsRequest => list_partition_reassignments_response::ListPartitionReassignmentsResponse;
     metadata_request::MetadataRequest => metadata_response::MetadataResponse;
     offset_commit_request::OffsetCommitRequest => offset_commit_response::OffsetCommitResponse, up to 9;
+    offset_delete_request::OffsetDeleteRequest => offset_delete_response::OffsetDeleteResponse;
     offset_fetch_request::OffsetFetchRequest => offset_fetch_response::OffsetFetchResponse, up to 7;
     offset_for_leader_epoch_request::OffsetForLeaderEpochRequest => offset_for_leader_epoch_response::OffsetForLeaderEpochResponse;
     produce_request::ProduceRequest => produce_response::ProduceResponse;
