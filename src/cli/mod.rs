@@ -10,8 +10,11 @@
 mod arguments;
 mod call;
 mod client_options;
+mod configs;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
+mod java_exception;
 mod java_order;
 mod options;
 mod scripts;

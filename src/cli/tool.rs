@@ -137,14 +137,28 @@ pub fn bootstrap(text: &str) -> Result<Vec<Address>, ClientError> {
     Ok(addresses)
 }
 
-/// Reads a Java properties file.
-pub fn load_properties(path: &str) -> Result<BTreeMap<String, String>, Stop> {
+/// The bytes of a file that an operator writes; one that is too large is an error.
+fn load(path: &str) -> Result<Vec<u8>, Stop> {
     let read = || {
         let mut bytes = Vec::new();
         File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
         io::Result::Ok(bytes)
     };
     let bytes = read().map_err(|error| Stop::Failed(format!("{path}: {error}")))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(Stop::Failed(format!("{path}: it has more than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// A file's text; bytes that are no UTF-8 become the replacement character, as in Kafka's tools.
+pub fn load_text(path: &str) -> Result<String, Stop> {
+    Ok(String::from_utf8_lossy(&load(path)?).into_owned())
+}
+
+/// Reads a Java properties file.
+pub fn load_properties(path: &str) -> Result<BTreeMap<String, String>, Stop> {
+    let bytes = load(path)?;
     let parsed =
         parse_properties(&bytes).map_err(|error| Stop::Failed(format!("{path}: {error}")))?;
     Ok(parsed.into_iter().map(|(key, property)| (key, property.text)).collect())

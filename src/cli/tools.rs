@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::tool::Help;
-use super::{console_consumer, console_producer, topics};
+use super::{configs, console_consumer, console_producer, consumer_groups, topics};
 
 /// A command that is one of Kafka's scripts.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,13 @@ pub struct Tool {
 }
 
 /// Every tool, in the order of `klamm --help`.
-pub const TOOLS: &[Tool] = &[topics::TOOL, console_producer::TOOL, console_consumer::TOOL];
+pub const TOOLS: &[Tool] = &[
+    topics::TOOL,
+    configs::TOOL,
+    console_producer::TOOL,
+    console_consumer::TOOL,
+    consumer_groups::TOOL,
+];
 
 /// The tool of that name.
 pub fn find(name: &str) -> Option<&'static Tool> {

@@ -3,7 +3,9 @@
 # own Java consumer, kafka-console-consumer and kafka-consumer-groups. They are installed from their registries
 # into target/clients once; what cannot be had is skipped with a line that says so.
 #
-# `tests/clients/run.sh [kafkajs] [python] [java] [tools]` runs those that are named, or all.
+# `tests/clients/run.sh [kafkajs] [python] [java] [tools] [goldens]` runs those that are named, or all. `goldens`
+# plays the scripts of tests/vectors/tools again with Kafka's tools, and fails where they now say something else;
+# KLAMM_RECORD=1 keeps what they say.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 readonly here=$PWD/tests/clients target=${CARGO_TARGET_DIR:-$PWD/target}
@@ -64,18 +66,19 @@ run_python() {
 # Kafka's tools with the clients of the same version.
 install_jars() {
     has java || { skip "$1 (no java)"; return 1; }
-    [ -e "$installed/java/ready" ] && return
+    [ -e "$installed/java/ready-with-configs" ] && return
     has mvn || { skip "$1 (no mvn)"; return 1; }
     mkdir -p "$installed/java"
     cat >"$installed/java/pom.xml" <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>clients</groupId><artifactId>clients</artifactId><version>1</version><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$kafka_version</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$kafka_version</version></dependency>
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
 </dependencies></project>
 POM
     (cd "$installed/java" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=libs -DincludeScope=runtime &&
-        touch ready) >"$installed/mvn.log" 2>&1 || { skip "$1 (mvn cannot install Kafka's jars)"; return 1; }
+        touch ready-with-configs) >"$installed/mvn.log" 2>&1 || { skip "$1 (mvn cannot install Kafka's jars)"; return 1; }
 }
 
 java_with_jars() { java -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$installed/java/libs/*" "$@"; }
@@ -99,6 +102,36 @@ expect() {
         return 1
     fi
     echo "tools: ${*:2} says $pattern"
+}
+
+# Our tool says what Kafka's says, byte for byte, while a member is there.
+same() {
+    local ours theirs
+    ours=$("$klamm" consumer-groups --bootstrap-server "$broker" "$@" 2>/dev/null)
+    theirs=$(groups_tool "$@" 2>/dev/null)
+    if [ "$ours" != "$theirs" ]; then
+        printf 'tools: consumer-groups %s\nours:\n%s\nKafka:\n%s\n' "$*" "$ours" "$theirs"
+        return 1
+    fi
+    echo "tools: both say the same of $*"
+}
+
+run_goldens() {
+    install_jars "Kafka's tools" || return 0
+    local java=(java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=error
+        -cp "$installed/java/libs/*") script outcome=0
+    for script in tests/vectors/tools/*.txt; do
+        stop_broker
+        start_broker
+        "$here/record.sh" "$script" "$broker" "$klamm" "${java[@]}" >"$data/recorded" || return 1
+        if [ -n "${KLAMM_RECORD:-}" ]; then
+            cp "$data/recorded" "$script"
+        elif ! diff -u "$script" "$data/recorded"; then
+            outcome=1
+        fi
+    done
+    [ "$outcome" = 0 ] && echo "goldens: Kafka's tools say what the scripts have"
+    return "$outcome"
 }
 
 run_tools() {
@@ -128,6 +161,12 @@ run_tools() {
         expect 'Assignments can only be reset if the group .* is inactive' \
             groups_tool --reset-offsets --group $group --topic $topic --to-earliest --execute
     local held=$?
+    if [ $held = 0 ]; then
+        same --describe --group $group && same --describe --group $group --verbose &&
+            same --describe --group $group --members --verbose && same --describe --group $group --state &&
+            same --list --state --type
+        held=$?
+    fi
     kill -INT $member
     wait $member 2>/dev/null
     [ $held = 0 ] || return 1
@@ -147,7 +186,7 @@ run_tools() {
     echo "tools: passed"
 }
 
-[ "$#" -gt 0 ] || set -- kafkajs python java tools
+[ "$#" -gt 0 ] || set -- kafkajs python java tools goldens
 [ -x "$klamm" ] || cargo build --bin klamm || exit 1
 start_broker
 trap stop_broker EXIT

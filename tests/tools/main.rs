@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod goldens;
+
 use std::process::Output;
 
 use support::{Broker, klamm};
