@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Scripts(arguments) => cli::write_scripts(&arguments),
+        Command::Completions(arguments) => cli::write_completions(&arguments),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A Kafka-compatible broker for Linux: one shard per core, every acknowledged record on disk.
 ///
@@ -24,6 +24,9 @@ pub enum Command {
     /// Write links, so that the tools can be called as Kafka's scripts: kafka-topics.sh, …
     #[command(display_order = 100)]
     Scripts(ScriptsArguments),
+    /// Print what a shell completes: `source <(klamm completions bash)`.
+    #[command(display_order = 101)]
+    Completions(CompletionsArguments),
 }
 
 /// What `start` takes.
@@ -45,4 +48,23 @@ pub struct ScriptsArguments {
     /// Where to; it is made if it is not there.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+}
+
+/// What `completions` takes.
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell that is to read it.
+    #[arg(value_enum)]
+    pub shell: ShellName,
+}
+
+/// A shell that completes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ShellName {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }

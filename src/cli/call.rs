@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::arguments::{Arguments, Command, StartArguments};
+use super::options::declarations;
 use super::tool::{complain, print};
 use super::tools::{self, TOOLS, Tool};
 use crate::config::nearest;
@@ -124,11 +125,20 @@ fn parse(words: Vec<String>) -> Call {
 }
 
 /// Everything that the binary takes; in `klamm --help` the tools stand behind `start`.
-fn definition() -> clap::Command {
-    let tool = |(place, tool): (usize, &Tool)| {
-        clap::Command::new(tool.name).about(tool.about).display_order(1 + place)
-    };
+pub fn definition() -> clap::Command {
+    let tool =
+        |(place, tool): (usize, &'static Tool)| tool_definition(tool).display_order(1 + place);
     Arguments::command().subcommands(TOOLS.iter().enumerate().map(tool))
+}
+
+/// A tool with the options that its help text declares; only completion looks at them.
+pub fn tool_definition(tool: &Tool) -> clap::Command {
+    let options = declarations(tool.help.options).into_iter();
+    clap::Command::new(tool.name)
+        .about(tool.about)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(options.map(super::completions::argument))
 }
 
 fn wrong(message: &str) -> Call {

@@ -10,6 +10,7 @@
 mod arguments;
 mod call;
 mod client_options;
+mod completions;
 mod configs;
 mod console_consumer;
 mod console_producer;
@@ -22,8 +23,9 @@ mod tool;
 mod tools;
 mod topics;
 
-pub use arguments::{Arguments, Command, ScriptsArguments, StartArguments};
+pub use arguments::{Arguments, Command, CompletionsArguments, ScriptsArguments, StartArguments};
 pub use call::{Call, call};
+pub use completions::write_completions;
 pub use scripts::write_scripts;
 pub use tool::complain;
 pub use tools::Tool;

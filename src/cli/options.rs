@@ -23,12 +23,14 @@ pub enum Takes {
 }
 
 /// An option, as a help text declares it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration<'a> {
     /// Its name, without dashes.
     pub name: &'a str,
     /// What it takes.
     pub takes: Takes,
+    /// The first sentence about it.
+    pub about: String,
 }
 
 /// Why the arguments are wrong, in jopt-simple's words.
@@ -73,21 +75,46 @@ fn suggestion(nearest: &Option<String>) -> String {
 
 /// The options that `help` declares, in its order.
 pub fn declarations(help: &str) -> Vec<Declaration<'_>> {
-    let next = help.lines().skip(1).chain([""]);
-    help.lines().zip(next).filter_map(|(line, next)| declares(line, next)).collect()
+    let column = help.lines().next().and_then(|head| head.find("Description")).unwrap_or(0);
+    let lines: Vec<&str> = help.lines().collect();
+    let declared = |at: usize| {
+        let (name, takes) = declares(lines[at], lines.get(at + 1).copied().unwrap_or_default())?;
+        let wrapped = lines[at + 1..].iter().take_while(|line| !line.starts_with("--"));
+        let about = [lines[at]].into_iter().chain(wrapped.copied());
+        let about = first_sentence(about.filter_map(|line| line.get(column..)));
+        Some(Declaration { name, takes, about })
+    };
+    (0..lines.len()).filter_map(declared).collect()
 }
 
 /// What `line` declares. A name that fills its column has its type on the `next` line.
-fn declares<'a>(line: &'a str, next: &str) -> Option<Declaration<'a>> {
+fn declares<'a>(line: &'a str, next: &str) -> Option<(&'a str, Takes)> {
     let rest = line.strip_prefix("--")?;
     let (name, after) = rest.split_once(' ').unwrap_or((rest, ""));
+    // The line below the headings.
+    if name.starts_with('-') {
+        return None;
+    }
     let wrapped = next.strip_prefix("  ").unwrap_or_default();
     let takes = match (after.as_bytes().first(), wrapped.as_bytes().first()) {
         (Some(b'<'), _) | (_, Some(b'<')) => Takes::Value,
         (Some(b'['), _) | (_, Some(b'[')) => Takes::MaybeValue,
         _ => Takes::Nothing,
     };
-    Some(Declaration { name, takes })
+    Some((name, takes))
+}
+
+/// Joins wrapped lines up to the end of a sentence; a word that ends with a hyphen was broken there.
+fn first_sentence<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if !text.is_empty() && !text.ends_with('-') {
+            text.push(' ');
+        }
+        text.push_str(line.trim());
+    }
+    let sentence = text.split_once(". ").map_or(text.as_str(), |(sentence, _)| sentence);
+    sentence.trim().trim_end_matches(['.', ':']).to_owned()
 }
 
 /// The option that `name` may stand for: one that begins with it, or that a typo made it of.
@@ -182,8 +209,8 @@ Option                                   Description
 ------                                   -----------
 --codec [String: codec]                  A codec.
 --list                                   Names --codec in its text.
---partition-size-limit-per-response      The maximum.
-  <Integer: number>
+--partition-size-limit-per-response      The maximum, per-
+  <Integer: number>                        response. Not more.
 --topic <String: topic>                  A topic.
 ";
 
@@ -224,6 +251,21 @@ Option                                   Description
         check("-topic a", Ok(&[("topic", &["a"])]));
         check("--topic", Err("Option topic requires an argument"));
         check("--list=x", Err("Option list does not accept an argument"));
+    }
+
+    #[test]
+    fn a_declaration_has_its_first_sentence() {
+        let found: Vec<(&str, String)> =
+            declarations(HELP).into_iter().map(|option| (option.name, option.about)).collect();
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|(name, about)| (*name, about.as_str())).collect();
+        let expected = [
+            ("codec", "A codec"),
+            ("list", "Names --codec in its text"),
+            ("partition-size-limit-per-response", "The maximum, per-response"),
+            ("topic", "A topic"),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

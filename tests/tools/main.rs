@@ -4,6 +4,7 @@
 mod support;
 
 mod goldens;
+mod scripts;
 
 use std::process::Output;
 
