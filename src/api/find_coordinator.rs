@@ -39,7 +39,8 @@ pub fn find_coordinator(context: &RequestContext, request: &FindCoordinatorReque
     };
     let (responder, listener) = (context.responder(), context.listener().clone());
     if let Some(code) = refusal(request.key_type) {
-        return Reply::Done(answer(&responder, keys.into_iter().map(|key| (key, Err(code)))));
+        let found = keys.into_iter().map(|key| (key, Err(code))).collect();
+        return Reply::Done(answer(&responder, found));
     }
     if has_topic(context.shard()) || keys.is_empty() {
         return Reply::Done(answer_places(&responder, &listener, keys));
@@ -99,29 +100,31 @@ fn answer_places(
     listener: &AdvertisedListener,
     keys: Vec<String>,
 ) -> Outcome {
+    let nodes = nodes(&responder.shard, listener);
     let found = keys.into_iter().map(|key| {
-        let place = place(&responder.shard, listener, &key);
-        (key, place.ok_or(ErrorCode::CoordinatorNotAvailable))
+        // Without the topic there is no partition and so no node.
+        let partition = partition_of(&key, nodes.len().max(1) as i32);
+        let node = nodes.get(partition.0 as usize).and_then(Option::as_ref);
+        (key, node.ok_or(ErrorCode::CoordinatorNotAvailable))
     });
-    answer(responder, found)
+    answer(responder, found.collect())
 }
 
-/// The broker that leads the group's partition, as the client's listener sees it.
-fn place(shard: &Shard, listener: &AdvertisedListener, group: &str) -> Option<Node> {
+/// The brokers that lead the partitions of the groups' topic, as the client's listener sees them.
+fn nodes(shard: &Shard, listener: &AdvertisedListener) -> Vec<Option<Node>> {
     let image = shard.image();
-    let (_, topic) = image.topic_named(OFFSETS_TOPIC)?;
-    let partition = partition_of(group, topic.partitions().len().max(1) as i32);
-    let leader = topic.partition(partition)?.leader;
+    let Some((_, topic)) = image.topic_named(OFFSETS_TOPIC) else { return Vec::new() };
     let view = View::through(shard, &image, listener);
-    let endpoint = view.endpoint(leader)?;
-    Some(Node { id: endpoint.id, host: endpoint.host.to_owned(), port: endpoint.port })
+    let partitions = topic.partitions().iter();
+    partitions
+        .map(|partition| {
+            let endpoint = view.endpoint(partition.leader)?;
+            Some(Node { id: endpoint.id, host: endpoint.host.to_owned(), port: endpoint.port })
+        })
+        .collect()
 }
 
-fn answer(
-    responder: &Responder,
-    found: impl Iterator<Item = (String, Result<Node, ErrorCode>)>,
-) -> Outcome {
-    let found: Vec<(String, Result<Node, ErrorCode>)> = found.collect();
+fn answer(responder: &Responder, found: Vec<(String, Result<&Node, ErrorCode>)>) -> Outcome {
     let errors = found.iter().filter_map(|(_, place)| place.as_ref().err());
     let worst = errors.copied().next().unwrap_or(ErrorCode::None);
     let response = response(found, responder.version);
@@ -129,18 +132,18 @@ fn answer(
 }
 
 fn response(
-    found: Vec<(String, Result<Node, ErrorCode>)>,
+    found: Vec<(String, Result<&Node, ErrorCode>)>,
     version: i16,
-) -> FindCoordinatorResponse<'static> {
+) -> FindCoordinatorResponse<'_> {
     let mut coordinators = found.into_iter().map(|(key, place)| {
-        let code = place.as_ref().err().copied().unwrap_or(ErrorCode::None);
-        let node = place.unwrap_or(Node { id: BrokerId(-1), host: String::new(), port: 0 });
-        // "no node" has the port -1 in Kafka.
-        let port = if node.id.0 < 0 { -1 } else { i32::from(node.port) };
+        let code = place.err().unwrap_or(ErrorCode::None);
+        // "no node" in Kafka.
+        let (id, host, port) =
+            place.map_or((-1, "", -1), |node| (node.id.0, &*node.host, i32::from(node.port)));
         Coordinator {
             key: key.into(),
-            node_id: node.id.0,
-            host: node.host.into(),
+            node_id: id,
+            host: host.into(),
             port,
             error_code: code.code(),
             error_message: Some(if code.is_none() { "" } else { code.message() }.into()),
@@ -181,13 +184,13 @@ mod tests {
 
     #[test]
     fn old_versions_say_it_beside_many_keys() {
-        let node = || Node { id: BrokerId(7), host: "h".into(), port: 9092 };
-        let old = response(vec![("g".into(), Ok(node()))], 3);
+        let node = &Node { id: BrokerId(7), host: "h".into(), port: 9092 };
+        let old = response(vec![("g".into(), Ok(node))], 3);
         assert_eq!((old.node_id, &*old.host, old.port, old.error_code), (7, "h", 9092, 0));
         assert_eq!((old.error_message.as_deref(), old.coordinators.len()), (Some("NONE"), 0));
         let lost = response(vec![("g".into(), Err(ErrorCode::CoordinatorNotAvailable))], 0);
         assert_eq!((lost.node_id, &*lost.host, lost.port, lost.error_code), (-1, "", -1, 15));
-        let places = vec![("g".into(), Ok(node())), ("h".into(), Err(ErrorCode::InvalidRequest))];
+        let places = vec![("g".into(), Ok(node)), ("h".into(), Err(ErrorCode::InvalidRequest))];
         let new = response(places, 4);
         let told: Vec<_> = new
             .coordinators

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::api::ask_each::ask_each;
 use crate::api::encode::Responder;
 use crate::api::metadata::OPERATIONS_NOT_ASKED;
 use crate::api::reply::{Outcome, Reply};
@@ -16,7 +17,6 @@ use crate::protocol::describe_groups_response::{
 };
 use crate::protocol::list_groups_request::ListGroupsRequest;
 use crate::protocol::list_groups_response::{ListGroupsResponse, ListedGroup};
-use crate::runtime::sync::join_all;
 use crate::shard::{coordinate, list_groups};
 
 /// The first version of DescribeGroups that tells a group that does not exist from a dead one.
@@ -67,19 +67,13 @@ pub fn describe(context: &RequestContext, request: &DescribeGroupsRequest<'_>) -
         true => GROUP_OPERATIONS,
         false => OPERATIONS_NOT_ASKED,
     };
-    let asked: Vec<_> = request
-        .groups
-        .iter()
-        .map(|group| {
-            let group = group.to_string();
-            let answered = coordinate(context.shard(), &group, Request::Describe(group.clone()));
-            async move { (group, answered.wait().await) }
-        })
-        .collect();
+    let names = request.groups.iter().map(|group| group.to_string()).collect();
+    let asked = ask_about_each(context, names, Request::Describe);
     let responder = context.responder();
     Reply::later(async move {
-        let mut groups = Vec::with_capacity(asked.len());
-        for (group, answer) in join_all(asked).await {
+        let answers = asked.await;
+        let mut groups = Vec::with_capacity(answers.len());
+        for (group, answer) in answers {
             let result = match answer {
                 Answer::Describe(result) => result,
                 _ => Err(ErrorCode::UnknownServerError),
@@ -142,24 +136,31 @@ fn members(found: Description) -> Vec<DescribedGroupMember<'static>> {
         .collect()
 }
 
+/// Asks each group's coordinator about it.
+fn ask_about_each(
+    context: &RequestContext,
+    groups: Vec<String>,
+    request: fn(String) -> Request,
+) -> impl Future<Output = Vec<(String, Answer)>> + 'static {
+    let shard = context.shard().clone();
+    ask_each(context.shard(), groups, move |group: String| {
+        let answered = coordinate(&shard, &group, request(group.clone()));
+        async move { (group, answered.wait().await) }
+    })
+}
+
 /// Serves a DeleteGroups request.
 pub fn delete(context: &RequestContext, request: &DeleteGroupsRequest<'_>) -> Reply {
     let mut seen = FxHashSet::default();
-    let asked: Vec<_> = request
-        .groups_names
-        .iter()
-        .filter(|group| seen.insert(&***group))
-        .map(|group| {
-            let group = group.to_string();
-            let answered = coordinate(context.shard(), &group, Request::Delete(group.clone()));
-            async move { (group, answered.wait().await) }
-        })
-        .collect();
+    let names = request.groups_names.iter().filter(|group| seen.insert(&***group));
+    let names = names.map(|group| group.to_string()).collect();
+    let asked = ask_about_each(context, names, Request::Delete);
     let responder = context.responder();
     Reply::later(async move {
+        let answers = asked.await;
         let mut worst = ErrorCode::None;
-        let mut results = Vec::with_capacity(asked.len());
-        for (group, answer) in join_all(asked).await {
+        let mut results = Vec::with_capacity(answers.len());
+        for (group, answer) in answers {
             let code = match answer {
                 Answer::Delete(code) => code,
                 _ => ErrorCode::UnknownServerError,

@@ -2,10 +2,13 @@
 
 use std::rc::Rc;
 
+use crate::api::ask_each::ask_each;
 use crate::api::encode::Responder;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
-use crate::coordinator::message::{Answer, FetchOffsets, FetchedOffset, OffsetKey, Request};
+use crate::coordinator::message::{
+    Answer, FetchOffsets, FetchTopic, FetchedOffset, FetchedTopic, Request,
+};
 use crate::metadata::Image;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId};
 use crate::protocol::offset_fetch_request::OffsetFetchRequest;
@@ -13,7 +16,6 @@ use crate::protocol::offset_fetch_response::{
     OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
     OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
-use crate::runtime::sync::join_all;
 use crate::shard::{GroupAnswer, Shard, coordinate};
 
 /// The first version whose response has an error of its own.
@@ -37,37 +39,26 @@ struct AskedTopic {
     partitions: Vec<i32>,
 }
 
-/// One topic of an answer.
-struct ToldTopic {
-    name: String,
-    id: TopicId,
-    partitions: Vec<FetchedOffset>,
-}
-
 /// One group of an answer.
 struct ToldGroup {
     id: String,
     code: ErrorCode,
-    topics: Vec<ToldTopic>,
+    topics: Vec<FetchedTopic>,
 }
 
 /// Serves an OffsetFetch request.
 pub fn offset_fetch(context: &RequestContext, request: &OffsetFetchRequest<'_>) -> Reply {
-    let (shard, version) = (context.shard(), context.version());
-    let mut waits = Vec::new();
-    for group in asked(request, version) {
-        let (wanted, strange) = wanted(&shard.image(), &group, version);
-        let fetch = FetchOffsets {
-            group: group.id.clone(),
-            partitions: wanted,
-            require_stable: request.require_stable,
-        };
-        let answered = coordinate(shard, &group.id, Request::FetchOffsets(fetch));
-        waits.push(told(shard.clone(), group, strange, answered, version));
-    }
+    let (version, require_stable) = (context.version(), request.require_stable);
     let responder = context.responder();
+    let shard = responder.shard.clone();
+    let fetched = ask_each(&responder.shard.clone(), asked(request, version), move |group| {
+        let (topics, strange) = wanted(&shard.image(), &group, version);
+        let fetch = FetchOffsets { group: group.id.clone(), topics, require_stable };
+        let answered = coordinate(&shard, &group.id, Request::FetchOffsets(fetch));
+        told(shard.clone(), group, strange, answered, version)
+    });
     Reply::later(async move {
-        let groups = join_all(waits).await;
+        let groups = fetched.await;
         answer(&responder, groups)
     })
 }
@@ -109,12 +100,12 @@ fn wanted(
     image: &Image,
     group: &AskedGroup,
     version: i16,
-) -> (Option<Vec<OffsetKey>>, Vec<ToldTopic>) {
+) -> (Option<Vec<FetchTopic>>, Vec<FetchedTopic>) {
     let Some(topics) = &group.topics else { return (None, Vec::new()) };
-    let mut keys = Vec::new();
+    let mut wanted = Vec::with_capacity(topics.len());
     let mut strange = Vec::new();
     for topic in topics {
-        let (name, id) = if version >= VERSION_BY_ID {
+        let (name, topic_id) = if version >= VERSION_BY_ID {
             match image.topic(topic.id) {
                 Some(found) => (found.name().to_owned(), topic.id),
                 None => {
@@ -125,32 +116,27 @@ fn wanted(
         } else {
             (topic.name.clone(), image.topic_id(&topic.name).unwrap_or(TopicId::ZERO))
         };
-        keys.extend(topic.partitions.iter().map(|&index| OffsetKey {
-            topic: name.clone(),
-            topic_id: id,
-            partition: PartitionIndex(index),
-        }));
+        let partitions = topic.partitions.iter().copied().map(PartitionIndex).collect();
+        wanted.push(FetchTopic { topic: name, topic_id, partitions });
     }
-    (Some(keys), strange)
+    (Some(wanted), strange)
 }
 
-fn failed(topic: &AskedTopic, code: ErrorCode) -> ToldTopic {
-    let partitions = topic.partitions.iter().map(|&index| FetchedOffset {
-        topic: topic.name.clone(),
-        topic_id: topic.id,
+fn failed(topic: &AskedTopic, code: ErrorCode) -> FetchedTopic {
+    let offsets = topic.partitions.iter().map(|&index| FetchedOffset {
         partition: PartitionIndex(index),
         offset: Offset(-1),
         leader_epoch: LeaderEpoch(-1),
         metadata: String::new(),
         code,
     });
-    ToldTopic { name: topic.name.clone(), id: topic.id, partitions: partitions.collect() }
+    FetchedTopic { topic: topic.name.clone(), topic_id: topic.id, offsets: offsets.collect() }
 }
 
 async fn told(
     shard: Rc<Shard>,
     group: AskedGroup,
-    strange: Vec<ToldTopic>,
+    strange: Vec<FetchedTopic>,
     answered: GroupAnswer,
     version: i16,
 ) -> ToldGroup {
@@ -159,14 +145,13 @@ async fn told(
         _ => Err(ErrorCode::UnknownServerError),
     };
     match result {
-        Ok(offsets) => {
-            let mut topics = by_topic(offsets);
+        Ok(mut topics) => {
             if version >= VERSION_BY_ID && group.topics.is_none() {
                 // Offsets of topics that are gone cannot be told by an id.
                 let image = shard.image();
-                topics.retain_mut(|topic| match image.topic_id(&topic.name) {
+                topics.retain_mut(|topic| match image.topic_id(&topic.topic) {
                     Some(id) => {
-                        topic.id = id;
+                        topic.topic_id = id;
                         true
                     }
                     None => false,
@@ -188,22 +173,6 @@ async fn told(
     }
 }
 
-/// Puts offsets that follow each other and are of one topic together.
-fn by_topic(offsets: Vec<FetchedOffset>) -> Vec<ToldTopic> {
-    let mut topics: Vec<ToldTopic> = Vec::new();
-    for offset in offsets {
-        match topics.last_mut() {
-            Some(last) if last.name == offset.topic => last.partitions.push(offset),
-            _ => topics.push(ToldTopic {
-                name: offset.topic.clone(),
-                id: offset.topic_id,
-                partitions: vec![offset],
-            }),
-        }
-    }
-    topics
-}
-
 fn answer(responder: &Responder, groups: Vec<ToldGroup>) -> Outcome {
     let mut codes = groups.iter().map(|group| group.code);
     let worst = codes.find(|code| !code.is_none()).unwrap_or(ErrorCode::None);
@@ -218,8 +187,8 @@ fn response(groups: Vec<ToldGroup>, version: i16) -> OffsetFetchResponse<'static
     }
     let Some(group) = groups.into_iter().next() else { return OffsetFetchResponse::default() };
     let topics = group.topics.into_iter().map(|topic| OffsetFetchResponseTopic {
-        name: topic.name.into(),
-        partitions: topic.partitions.into_iter().map(old_partition).collect(),
+        name: topic.topic.into(),
+        partitions: topic.offsets.into_iter().map(old_partition).collect(),
         ..OffsetFetchResponseTopic::default()
     });
     let code = if version < VERSION_GROUP_ERROR { ErrorCode::None } else { group.code };
@@ -232,9 +201,9 @@ fn response(groups: Vec<ToldGroup>, version: i16) -> OffsetFetchResponse<'static
 
 fn told_group(group: ToldGroup) -> OffsetFetchResponseGroup<'static> {
     let topics = group.topics.into_iter().map(|topic| OffsetFetchResponseTopics {
-        name: topic.name.into(),
-        topic_id: topic.id,
-        partitions: topic.partitions.into_iter().map(new_partition).collect(),
+        name: topic.topic.into(),
+        topic_id: topic.topic_id,
+        partitions: topic.offsets.into_iter().map(new_partition).collect(),
         ..OffsetFetchResponseTopics::default()
     });
     OffsetFetchResponseGroup {
@@ -272,16 +241,16 @@ mod tests {
     use super::*;
     use crate::metadata::commands::testing;
 
-    fn offset(topic: &str, partition: i32, offset: i64) -> FetchedOffset {
-        FetchedOffset {
-            topic: topic.into(),
-            topic_id: TopicId([1; 16]),
+    fn topic(name: &str, offsets: &[i64]) -> FetchedTopic {
+        let offsets = (0..).zip(offsets).map(|(partition, &offset)| FetchedOffset {
             partition: PartitionIndex(partition),
             offset: Offset(offset),
             leader_epoch: LeaderEpoch(3),
             metadata: "m".into(),
             code: ErrorCode::None,
-        }
+        });
+        let topic_id = TopicId([1; 16]);
+        FetchedTopic { topic: name.into(), topic_id, offsets: offsets.collect() }
     }
 
     #[test]
@@ -300,7 +269,7 @@ mod tests {
 
     #[test]
     fn offsets_are_told_topic_by_topic() {
-        let topics = by_topic(vec![offset("a", 0, 5), offset("a", 1, 6), offset("b", 0, 7)]);
+        let topics = vec![topic("a", &[5, 6]), topic("b", &[7])];
         let group = ToldGroup { id: "g".into(), code: ErrorCode::None, topics };
         let told = response(vec![group], 9);
         let topics: Vec<_> = told.groups[0]

@@ -44,7 +44,7 @@ pub fn of_shards(
         connection_idle_max: config.connections_max_idle_ms.map(Duration::from_millis),
         producer_expiration_ms: saturating(config.producer_id_expiration_ms),
         connections_move_to_owner: config.move_connections_to_owner,
-        groups: groups(&config.groups),
+        groups: groups(&config.groups, config.memory_bytes as usize / config.shard_cpus.len()),
         topic_defaults: config.topic_defaults.clone(),
         broker_configs: config.entries.clone(),
     }
@@ -55,7 +55,8 @@ fn clamped(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 
-fn groups(config: &GroupConfig) -> CoordinationSettings {
+/// Groups may take half as much as a shard's share of `memory.bytes`, beside it.
+fn groups(config: &GroupConfig, shard_memory_bytes: usize) -> CoordinationSettings {
     let minutes = i64::from(config.offsets_retention_minutes);
     CoordinationSettings {
         coordinator: CoordinatorSettings {
@@ -70,6 +71,7 @@ fn groups(config: &GroupConfig) -> CoordinationSettings {
             // Each partition's own is that of its topic.
             batch_bytes_max: 0,
         },
+        bytes_max: shard_memory_bytes / 2,
         offsets_check_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
         offsets_topic: OffsetsTopic {
             partition_count: clamped(config.offsets_topic_partitions),

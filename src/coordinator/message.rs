@@ -81,7 +81,7 @@ pub enum Answer {
     /// To [`Request::Commit`]: a code for each partition, in the request's order.
     Commit(Vec<ErrorCode>),
     /// To [`Request::FetchOffsets`].
-    FetchOffsets(Result<Vec<FetchedOffset>, ErrorCode>),
+    FetchOffsets(Result<Vec<FetchedTopic>, ErrorCode>),
     /// To [`Request::DeleteOffsets`]: a code for each partition, in the request's order.
     DeleteOffsets(Result<Vec<ErrorCode>, ErrorCode>),
     /// To [`Request::Describe`].
@@ -256,30 +256,39 @@ pub struct CommitPart {
 pub struct FetchOffsets {
     /// The group.
     pub group: String,
-    /// The partitions, or all that have an offset.
-    pub partitions: Option<Vec<OffsetKey>>,
+    /// The topics with the partitions that are asked for, or none for all that have an offset.
+    pub topics: Option<Vec<FetchTopic>>,
     /// Whether an offset that a transaction is about to commit is refused (RequireStable).
     pub require_stable: bool,
 }
 
-/// A topic's partition, by the names under which offsets are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OffsetKey {
+/// A topic whose offsets are asked for. Its name stands once, however many partitions there are: a
+/// client may send a long one with a million of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchTopic {
     /// The topic's name.
     pub topic: String,
     /// The topic's id now; an offset committed for another topic of this name is not returned.
     pub topic_id: TopicId,
-    /// The partition.
-    pub partition: PartitionIndex,
+    /// The partitions.
+    pub partitions: Vec<PartitionIndex>,
+}
+
+/// The offsets of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedTopic {
+    /// The topic's name.
+    pub topic: String,
+    /// The id that was asked for; without a list of topics the one that the first offset was committed
+    /// for. The nil id where it is not known.
+    pub topic_id: TopicId,
+    /// The offsets, in the order of the request.
+    pub offsets: Vec<FetchedOffset>,
 }
 
 /// A committed offset, or -1 with empty metadata where there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedOffset {
-    /// The topic's name.
-    pub topic: String,
-    /// The id of the topic that it was committed for; the nil id where that is not known.
-    pub topic_id: TopicId,
     /// The partition.
     pub partition: PartitionIndex,
     /// The offset, -1 for none.

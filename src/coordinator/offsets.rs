@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::message::{FetchedOffset, OffsetKey};
+use super::message::{FetchTopic, FetchedOffset, FetchedTopic};
 use super::records::OffsetValue;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
@@ -235,21 +235,23 @@ impl GroupOffsets {
     }
 
     /// What OffsetFetch answers for these partitions, or for all that have an offset.
-    pub fn fetch(&self, partitions: Option<Vec<OffsetKey>>) -> Vec<FetchedOffset> {
-        let Some(partitions) = partitions else {
-            return self
-                .iter()
-                .map(|(topic, partition, committed)| {
-                    fetched(topic.to_owned(), committed.topic_id, partition, Some(committed))
-                })
-                .collect();
+    pub fn fetch(&self, topics: Option<Vec<FetchTopic>>) -> Vec<FetchedTopic> {
+        match topics {
+            Some(topics) => topics.into_iter().map(|asked| self.fetch_topic(asked)).collect(),
+            None => self.topics.iter().filter_map(|(topic, all)| whole(topic, all)).collect(),
+        }
+    }
+
+    fn fetch_topic(&self, asked: FetchTopic) -> FetchedTopic {
+        let FetchTopic { topic, topic_id, partitions } = asked;
+        let entries = self.topics.get(&*topic);
+        let fetch = |partition| {
+            let entry = entries.and_then(|entries| entries.get(&partition));
+            let committed = entry.and_then(|entry| entry.durable.as_ref());
+            fetched(partition, committed.filter(|it| it.is_for(topic_id)))
         };
-        let fetch = |key: OffsetKey| {
-            let committed =
-                self.get(&key.topic, key.partition).filter(|it| it.is_for(key.topic_id));
-            fetched(key.topic, key.topic_id, key.partition, committed)
-        };
-        partitions.into_iter().map(fetch).collect()
+        let offsets = partitions.into_iter().map(fetch).collect();
+        FetchedTopic { topic, topic_id, offsets }
     }
 
     fn entry(&mut self, topic: &str, partition: PartitionIndex) -> &mut Entry {
@@ -277,15 +279,17 @@ impl GroupOffsets {
     }
 }
 
-fn fetched(
-    topic: String,
-    topic_id: TopicId,
-    partition: PartitionIndex,
-    committed: Option<&Committed>,
-) -> FetchedOffset {
+/// All durable offsets of a topic, if there are any.
+fn whole(topic: &str, entries: &BTreeMap<PartitionIndex, Box<Entry>>) -> Option<FetchedTopic> {
+    let durable = || entries.iter().filter_map(|(at, entry)| Some((*at, entry.durable.as_ref()?)));
+    let (_, first) = durable().next()?;
+    let offsets = durable().map(|(partition, committed)| fetched(partition, Some(committed)));
+    let (topic, topic_id) = (topic.to_owned(), first.topic_id);
+    Some(FetchedTopic { topic, topic_id, offsets: offsets.collect() })
+}
+
+fn fetched(partition: PartitionIndex, committed: Option<&Committed>) -> FetchedOffset {
     FetchedOffset {
-        topic,
-        topic_id,
         partition,
         offset: committed.map_or(Offset(-1), |it| it.offset),
         leader_epoch: committed.map_or(LeaderEpoch(-1), |it| it.leader_epoch),
@@ -341,17 +345,16 @@ mod tests {
             let mut offsets = GroupOffsets::default();
             offsets.put("t", P0, &value(7, "m", committed));
             let topic_id = TopicId([asked; 16]);
-            let key = OffsetKey { topic: "t".into(), topic_id, partition: P0 };
+            let asked = FetchTopic { topic: "t".into(), topic_id, partitions: vec![P0] };
             let expected = FetchedOffset {
-                topic: "t".into(),
-                topic_id,
                 partition: P0,
                 offset: Offset(if found { 7 } else { -1 }),
                 leader_epoch: LeaderEpoch(if found { 1 } else { -1 }),
                 metadata: if found { "m".into() } else { String::new() },
                 code: ErrorCode::None,
             };
-            assert_eq!(offsets.fetch(Some(vec![key])), [expected], "{committed} {asked}");
+            let expected = FetchedTopic { topic: "t".into(), topic_id, offsets: vec![expected] };
+            assert_eq!(offsets.fetch(Some(vec![asked])), [expected], "{committed} {topic_id}");
             // Without a list the offset comes with the id that it was committed for.
             let all = offsets.fetch(None);
             assert_eq!((all.len(), all[0].topic_id), (1, TopicId([committed; 16])));

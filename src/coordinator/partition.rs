@@ -17,14 +17,14 @@
 //! which are skipped and counted. They stay in the log; a snapshot does not have them, so a Klamm that
 //! learns to read them gives its snapshots another version and replays the log once.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use super::group::{Event, GroupSettings};
 use super::message::{Answer, Request, Ticket};
+use crate::model::limits::{COORDINATOR_BYTES_MAX, COORDINATOR_NEWCOMERS_BYTES_MAX};
 use crate::model::{ErrorCode, PartitionIndex, TopicId};
 use crate::runtime::Monotonic;
 
@@ -44,12 +44,14 @@ mod snapshot;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod writes;
 
 use held::Held;
 pub use replay::ReplayError;
 pub use snapshot::SnapshotError;
 use sweep::Sweep;
+use timers::Timers;
 use writes::InFlight;
 
 /// A write that the driver is asked for; ids rise by one from 0.
@@ -114,9 +116,8 @@ pub struct GroupPartition {
     settings: Rc<CoordinatorSettings>,
     loaded: bool,
     groups: FxHashMap<Rc<str>, Held>,
-    /// Times at which groups are to be looked at; one that moved to a later time is put back when
-    /// its turn has come, so that a heartbeat costs nothing here.
-    timers: BinaryHeap<Reverse<(Monotonic, Rc<str>)>>,
+    /// Times at which groups are to be looked at.
+    timers: Timers,
     /// Whose state machine keeps an answer back.
     parked: FxHashMap<Ticket, Rc<str>>,
     /// What is being written, in order.
@@ -130,6 +131,11 @@ pub struct GroupPartition {
     sweep_at: Option<Monotonic>,
     /// What all groups take in memory, about.
     bytes: usize,
+    /// What they may take before none of them grows any more.
+    bytes_max: usize,
+    /// What they may take before no new ones are taken in: a flood of these leaves room for the groups
+    /// that people work with.
+    newcomers_bytes_max: usize,
     /// Records that were replayed and are not ours to understand.
     skipped_records: u64,
 }
@@ -141,7 +147,7 @@ impl GroupPartition {
             settings,
             loaded: false,
             groups: FxHashMap::default(),
-            timers: BinaryHeap::new(),
+            timers: Timers::default(),
             parked: FxHashMap::default(),
             writes: VecDeque::new(),
             writes_bytes: 0,
@@ -150,6 +156,8 @@ impl GroupPartition {
             sweeps: VecDeque::new(),
             sweep_at: None,
             bytes: 0,
+            bytes_max: COORDINATOR_BYTES_MAX,
+            newcomers_bytes_max: COORDINATOR_NEWCOMERS_BYTES_MAX,
             skipped_records: 0,
         }
     }
@@ -202,8 +210,20 @@ impl GroupPartition {
 
     /// When a `Timeout` is due, if ever. It may be early, never late.
     pub fn deadline(&self) -> Option<Monotonic> {
-        let timer = self.timers.peek().map(|Reverse((time, _))| *time);
-        timer.into_iter().chain(self.sweep_at).min()
+        self.timers.next().into_iter().chain(self.sweep_at).min()
+    }
+
+    /// What all groups take in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets the groups take so much more memory, and so much for new ones, but never more than
+    /// `model/limits` says. What they have they keep, and members of theirs come back.
+    pub fn allow_growth(&mut self, bytes: usize, by_newcomers: usize) {
+        self.bytes_max = self.bytes.saturating_add(bytes).min(COORDINATOR_BYTES_MAX);
+        let newcomers = self.bytes.saturating_add(by_newcomers);
+        self.newcomers_bytes_max = newcomers.min(COORDINATOR_NEWCOMERS_BYTES_MAX);
     }
 
     /// How many replayed records were of kinds that are not known here.

@@ -76,9 +76,11 @@ pub const COMMANDS_WAITING_MAX: usize = 1024;
 /// Groups of one partition of `__consumer_offsets`: Kafka's default of 50 partitions keeps five
 /// million.
 pub const COORDINATOR_GROUPS_MAX: usize = 100_000;
-/// What the groups and offsets of one such partition take before it takes in no new ones: half a
+/// What the groups and offsets of one such partition take before none of them grows: half a
 /// million offsets, or the subscriptions of a thousand groups of a thousand members.
 pub const COORDINATOR_BYTES_MAX: usize = 64 * MIB;
+/// What they take before it takes in no groups that it does not know: the rest is for those that it does.
+pub const COORDINATOR_NEWCOMERS_BYTES_MAX: usize = COORDINATOR_BYTES_MAX / 4 * 3;
 /// Writes of one such partition that are not durable yet before it puts off what would add to them:
 /// sixteen of the largest batches of Kafka's default `max.message.bytes`.
 pub const COORDINATOR_WRITES_BYTES_MAX: usize = 16 * MIB;

@@ -14,6 +14,9 @@ use crate::model::ids::TopicId;
 pub const STRING_BYTES_MAX: usize = 0x7fff;
 /// Kafka's bound on the elements of one array (since 4.4).
 pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
+/// The elements of all arrays of one message: far more than an honest one about every partition that a
+/// broker takes, and what keeps the work for arrays within arrays in bounds.
+pub const MESSAGE_ELEMENTS_MAX: usize = 4 * ARRAY_ELEMENTS_MAX;
 /// Kafka's bound on the tagged fields of one structure (since 4.4).
 pub const TAGGED_FIELDS_MAX: u32 = 10_000;
 
@@ -23,6 +26,8 @@ type Decoded<T> = Result<T, DecodeError>;
 pub struct Reader<'a> {
     rest: &'a [u8],
     budget: usize,
+    /// The elements that arrays may still declare.
+    elements_left: usize,
 }
 
 /// Where the reader is within a section of tagged fields.
@@ -62,7 +67,7 @@ impl<'a> Reader<'a> {
 
     /// A reader whose vectors may take `budget` bytes in all.
     pub fn with_budget(bytes: &'a [u8], budget: usize) -> Reader<'a> {
-        Reader { rest: bytes, budget }
+        Reader { rest: bytes, budget, elements_left: MESSAGE_ELEMENTS_MAX }
     }
 
     /// The bytes not yet read.
@@ -269,6 +274,8 @@ impl<'a> Reader<'a> {
         if needed > self.rest.len() {
             return Err(DecodeError::Truncated { needed, left: self.rest.len() });
         }
+        let left = self.elements_left.checked_sub(count);
+        self.elements_left = left.ok_or(DecodeError::TooManyElements(count as u64))?;
         let charge = count * size_of::<T>();
         self.budget = self.budget.checked_sub(charge).ok_or(DecodeError::OverBudget)?;
         Ok(Some((count, Vec::with_capacity(count))))

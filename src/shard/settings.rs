@@ -59,6 +59,8 @@ pub struct Settings {
 pub struct CoordinationSettings {
     /// What its machines go by.
     pub coordinator: CoordinatorSettings,
+    /// What the groups of one shard take in memory before it takes in no new ones, in bytes.
+    pub bytes_max: usize,
     /// `offsets.retention.check.interval.ms`.
     pub offsets_check_interval: Duration,
     /// `__consumer_offsets` when it is created.

@@ -78,6 +78,7 @@ impl Shard {
         mesh: Mesh<Message>,
     ) -> Rc<Shard> {
         let metrics = Rc::new(ShardMetrics::new());
+        let groups = Rc::new(Groups::new(settings.groups.bytes_max));
         let counted = metrics.clone();
         store.observe_commits(Rc::new(move |bytes, took| counted.committed(bytes, took)));
         Rc::new(Shard {
@@ -97,7 +98,7 @@ impl Shard {
             borrowed: LeaseReturns::new(),
             arrivals: Queue::new(ARRIVALS_MAX),
             producer_ids: ProducerIds::default(),
-            groups: Rc::default(),
+            groups,
             metrics,
             gate: Gate::new(),
             stopping: Cell::new(false),
@@ -349,6 +350,7 @@ impl Shard {
             gate: self.gate.clone(),
             settings: Rc::new(CoordinatorSettings { batch_bytes_max, ..coordinator.clone() }),
             snapshot_path: snapshot_path(&self.store.directory_of(leader.id())),
+            memory: self.groups.memory_share(),
             leader,
         };
         self.groups.open(ground, *offsets_check_interval);

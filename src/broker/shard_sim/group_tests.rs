@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::process::{DATA, Process, SharedImage};
 use crate::coordinator::OFFSETS_TOPIC;
 use crate::coordinator::message::{
-    Answer, Commit, CommitPart, FetchOffsets, Join, MemberRef, OffsetKey, Request,
+    Answer, Commit, CommitPart, FetchOffsets, FetchTopic, Join, MemberRef, Request,
 };
 use crate::coordinator::partition::partition_of;
 use crate::metadata::commands::testing::image_of_brokers;
@@ -106,16 +106,16 @@ impl Broker {
 
     /// The committed offset, as soon as the coordinator has loaded.
     fn committed(&self, place: usize, group: &str) -> i64 {
-        let key = OffsetKey {
+        let topic = FetchTopic {
             topic: "t".into(),
             topic_id: self.topic("t"),
-            partition: PartitionIndex(1),
+            partitions: vec![PartitionIndex(1)],
         };
         let fetch =
-            FetchOffsets { group: group.into(), partitions: Some(vec![key]), require_stable: true };
+            FetchOffsets { group: group.into(), topics: Some(vec![topic]), require_stable: true };
         for _ in 0..LOADS_WITHIN_MS {
             match self.ask(place, group, Request::FetchOffsets(fetch.clone())) {
-                Answer::FetchOffsets(Ok(offsets)) => return offsets[0].offset.0,
+                Answer::FetchOffsets(Ok(topics)) => return topics[0].offsets[0].offset.0,
                 Answer::FetchOffsets(Err(ErrorCode::CoordinatorLoadInProgress)) => {
                     self.world.run_for(Duration::from_millis(1));
                 }

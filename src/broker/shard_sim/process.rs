@@ -133,6 +133,7 @@ fn settings() -> Settings {
                 offsets_retention_ms: 604_800_000,
                 batch_bytes_max: 0,
             },
+            bytes_max: 1 << 24,
             offsets_check_interval: Duration::from_secs(600),
             offsets_topic: OffsetsTopic {
                 partition_count: 2,

@@ -7,7 +7,7 @@ use crate::coordinator::message::{Answer, Join, Ticket};
 use crate::model::ErrorCode;
 use crate::model::limits::{GROUP_MEMBERS_MAX, GROUP_SUBSCRIPTION_BYTES_MAX};
 
-use super::member::{MEMBER_BYTES, Member, Terms, protocol_bytes};
+use super::member::{Member, Terms, bytes_as_member};
 use super::roster::millis;
 use super::{Group, State, Turn};
 
@@ -80,14 +80,9 @@ impl Group {
                 member.is_some() || self.roster.len() < size_max
             }
         };
-        let replaced = join.instance_id.as_deref().and_then(|id| self.roster.static_id(id));
-        let before = member.or_else(|| self.roster.get(replaced?));
-        let bytes_before = before.map_or(0, Member::bytes);
-        let instance_bytes = join.instance_id.as_ref().map_or(0, String::len);
-        let id_bytes = join.fresh_member_id.len().max(join.member_id.len());
-        let names = id_bytes + instance_bytes + join.client_id.len() + join.client_host.len();
-        let bytes = MEMBER_BYTES + names + protocol_bytes(&join.protocols);
-        room && self.roster.bytes() - bytes_before + bytes <= GROUP_SUBSCRIPTION_BYTES_MAX
+        let bytes_before = self.roster.get_for(join).map_or(0, Member::bytes);
+        let bytes = self.roster.bytes() - bytes_before + bytes_as_member(join);
+        room && bytes <= GROUP_SUBSCRIPTION_BYTES_MAX
     }
 
     /// A client without a member id.

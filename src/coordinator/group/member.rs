@@ -159,8 +159,16 @@ impl Member {
     }
 }
 
+/// What whoever joins will take as a member, in bytes, whatever id it is to have.
+pub fn bytes_as_member(join: &Join) -> usize {
+    let instance_bytes = join.instance_id.as_ref().map_or(0, String::len);
+    let id_bytes = join.fresh_member_id.len().max(join.member_id.len());
+    let names = id_bytes + instance_bytes + join.client_id.len() + join.client_host.len();
+    MEMBER_BYTES + names + protocol_bytes(&join.protocols)
+}
+
 /// What a member takes beside its words, in bytes: its fields, its places in the indexes, its alarm.
-pub(super) const MEMBER_BYTES: usize = 512;
+const MEMBER_BYTES: usize = 512;
 
 /// What a list of protocols takes, in bytes.
 pub(super) fn protocol_bytes(protocols: &[(String, Vec<u8>)]) -> usize {

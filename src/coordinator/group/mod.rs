@@ -49,13 +49,14 @@ use super::message::{
 use crate::model::ErrorCode;
 use crate::runtime::Monotonic;
 
-use member::MemberId;
+use member::{Member, MemberId};
 use replace::Replacement;
 use roster::Roster;
 use sync::Storing;
 use timers::JoinTimer;
 use topics::CONSUMER;
 
+pub use member::bytes_as_member;
 pub use metadata::{GroupMetadata, MemberMetadata};
 pub use settings::GroupSettings;
 pub use state::State;
@@ -247,9 +248,16 @@ impl Group {
         self.protocol_type.as_deref()
     }
 
-    /// What the members take in memory: their ids, subscriptions and assignments. It costs nothing.
+    /// What the group takes in memory: its members with their ids, subscriptions and assignments, and
+    /// the ids given to members still to come. It costs nothing.
     pub fn held_bytes(&self) -> usize {
-        self.roster.bytes() + self.roster.assignment_bytes()
+        size_of::<Group>() + self.roster.held_bytes()
+    }
+
+    /// By how many bytes a JoinGroup would make the group larger: a member that says what it said
+    /// before costs nothing.
+    pub fn growth(&self, join: &Join) -> usize {
+        bytes_as_member(join).saturating_sub(self.roster.get_for(join).map_or(0, Member::bytes))
     }
 
     /// Whether the group is in the state `Empty`.

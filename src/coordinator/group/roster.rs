@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::coordinator::message::Ticket;
+use crate::coordinator::message::{Join, Ticket};
 use crate::model::ErrorCode;
 use crate::runtime::Monotonic;
 
@@ -34,6 +34,8 @@ pub(super) struct Roster {
     bytes: usize,
     /// What their assignments take, in bytes.
     assignment_bytes: usize,
+    /// What the ids given to members still to come take, in bytes.
+    pending_bytes: usize,
     /// Whose the parked requests are.
     parked: FxHashMap<Ticket, MemberId>,
     alarms: Alarms,
@@ -71,9 +73,9 @@ impl Roster {
         self.bytes
     }
 
-    /// What the members' assignments take.
-    pub(super) fn assignment_bytes(&self) -> usize {
-        self.assignment_bytes
+    /// Everything that is held, in bytes: members, assignments, ids given out, and alarms.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes + self.assignment_bytes + self.pending_bytes + self.alarms.bytes()
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Member> {
@@ -97,6 +99,13 @@ impl Roster {
     /// The id of the static member with this instance id.
     pub(super) fn static_id(&self, instance_id: &str) -> Option<&MemberId> {
         self.statics.get(instance_id)
+    }
+
+    /// The member that joins again: the one of this id, or the static one whose place it takes.
+    pub(super) fn get_for(&self, join: &Join) -> Option<&Member> {
+        let instance_id = join.instance_id.as_deref();
+        let replaced = || self.get(self.static_id(instance_id?)?);
+        self.get(&join.member_id).or_else(replaced)
     }
 
     pub(super) fn is_pending(&self, id: &str) -> bool {
@@ -158,7 +167,7 @@ impl Roster {
     /// Adds a member, whose id and instance id are not in use.
     pub(super) fn add(&mut self, member: Member) {
         debug_assert!(!self.members.contains_key(&member.id), "a member's id is its own");
-        self.pending.remove(&member.id);
+        self.take_pending(&member.id);
         if let Some(instance_id) = &member.instance_id {
             self.statics.insert(instance_id.clone(), member.id.clone());
         }
@@ -201,6 +210,8 @@ impl Roster {
     fn rest_if_alone(&mut self) {
         if self.members.is_empty() && self.pending.is_empty() {
             self.alarms.clear();
+        } else {
+            self.tidy();
         }
     }
 
@@ -219,13 +230,22 @@ impl Roster {
     pub(super) fn expect(&mut self, id: &str, until: Monotonic) {
         let id = MemberId::from(id);
         self.alarms.set(until, id.clone());
-        self.pending.insert(id, until);
+        self.pending_bytes += pending_bytes(&id);
+        if self.pending.insert(id.clone(), until).is_some() {
+            self.pending_bytes -= pending_bytes(&id);
+        }
         self.tidy();
+    }
+
+    fn take_pending(&mut self, id: &str) -> bool {
+        let taken = self.pending.remove(id).is_some();
+        self.pending_bytes -= if taken { pending_bytes(id) } else { 0 };
+        taken
     }
 
     /// No longer expects a member with this id; false if none was expected.
     pub(super) fn forget(&mut self, id: &str) -> bool {
-        let forgotten = self.pending.remove(id).is_some();
+        let forgotten = self.take_pending(id);
         self.rest_if_alone();
         forgotten
     }
@@ -410,6 +430,9 @@ impl Roster {
         assert_eq!(self.joining, count(|member| member.joining.is_some()));
         assert_eq!(self.owing_sync, count(|member| member.owes_sync));
         assert_eq!(self.bytes, self.iter().map(Member::bytes).sum::<usize>());
+        let pending = self.pending.keys().map(|id| pending_bytes(id));
+        assert_eq!(self.pending_bytes, pending.sum::<usize>());
+        self.alarms.assert_consistent();
         let assigned = self.iter().map(|member| member.assignment.len());
         assert_eq!(self.assignment_bytes, assigned.sum::<usize>());
         assert_eq!(self.statics.len(), count(|member| member.instance_id.is_some()));
@@ -437,6 +460,13 @@ impl Roster {
         }
         assert_eq!(self.parked.len(), tickets);
     }
+}
+
+/// What an id takes that was given to a member still to come, in bytes: its place in the index, and
+/// itself.
+fn pending_bytes(id: &str) -> usize {
+    const PENDING_BYTES: usize = 80;
+    PENDING_BYTES + id.len()
 }
 
 /// A client's milliseconds; negative ones are none.

@@ -216,10 +216,10 @@ fn a_deleted_topics_offsets_go() {
         rig.step(PartitionEvent::TopicDeleted { topic: "u".into(), id: topic_id(durable) });
         rig.step(PartitionEvent::TopicDeleted { topic: "t".into(), id: topic_id(deleted) });
         rig.settle();
-        let Answer::FetchOffsets(Ok(offsets)) = rig.ask(fetch("g", 0, false)) else {
+        let Answer::FetchOffsets(Ok(topics)) = rig.ask(fetch("g", 0, false)) else {
             panic!("a fetch failed")
         };
-        assert_eq!(offsets[0].offset.0, left, "{durable} {in_flight:?}");
+        assert_eq!(topics[0].offsets[0].offset.0, left, "{durable} {in_flight:?}");
         assert_eq!(rig.partition.snapshot(Offset(0)), rig.replayed());
     }
 }

@@ -232,3 +232,66 @@ fn nobody_joins_one_group_too_many() {
     let nameless = Request::Join(join(""));
     assert_eq!(rig.ask(nameless.clone()), nameless.refused(ErrorCode::InvalidGroupId));
 }
+
+#[test]
+fn what_a_flood_leaves_is_counted_and_bounded() {
+    const MIB: usize = 1 << 20;
+    let long = "x".repeat(30_000);
+    let pending = |group: String| Join {
+        fresh_member_id: format!("{long}-{group}"),
+        requires_known_member_id: true,
+        ..join(&group)
+    };
+    let code = |answer| match answer {
+        Answer::Join(joined) => joined.code,
+        other => panic!("{other:?}"),
+    };
+    let mut rig = Rig::new();
+    let generation = stable(&mut rig, "known");
+    rig.partition.allow_growth(8 * MIB, 4 * MIB);
+    // New groups, one after another: each takes at least the id that it gave out.
+    let mut groups = 0;
+    let told = loop {
+        let told = code(rig.ask(Request::Join(pending(format!("{groups}")))));
+        if told != ErrorCode::MemberIdRequired {
+            break told;
+        }
+        groups += 1;
+    };
+    assert_eq!(told, ErrorCode::CoordinatorNotAvailable);
+    assert!((40..4 * MIB / long.len()).contains(&groups), "{groups}");
+    // Ids of one group that is known take what is left, and no more.
+    let more = (0..1_000).filter(|number| {
+        let fresh_member_id = format!("{long}-{number}");
+        let join = Join { fresh_member_id, ..pending("known".into()) };
+        code(rig.ask(Request::Join(join))) == ErrorCode::MemberIdRequired
+    });
+    assert!((40..4 * MIB / long.len()).contains(&more.count()));
+    assert!(rig.partition.bytes() < 9 * MIB, "{}", rig.partition.bytes());
+    // Who is in a group comes back to it, with what it said before and with less, not with more.
+    let again = Join { member_id: "known-member".into(), ..join("known") };
+    let larger = vec![("range".to_owned(), vec![7; 4_000])];
+    let larger = Join { protocols: larger, ..again.clone() };
+    assert_eq!(code(rig.ask(Request::Join(larger))), ErrorCode::CoordinatorNotAvailable);
+    rig.send(Request::Join(again));
+    let beat = Request::Heartbeat(member("known", generation));
+    assert_eq!(rig.ask(beat), Answer::Heartbeat(ErrorCode::RebalanceInProgress));
+    // When their time is over nothing of them is left.
+    rig.now_ms += 60_000;
+    rig.settle();
+    assert_eq!(rig.partition.groups.len(), 1);
+    assert!(rig.partition.bytes() < 5_000, "{}", rig.partition.bytes());
+}
+
+#[test]
+fn timers_of_groups_that_are_gone_do_not_pile_up() {
+    let mut rig = Rig::new();
+    for number in 0..2_000 {
+        let group = format!("{number}-{}", "x".repeat(10_000));
+        let join = Join { requires_known_member_id: true, ..join(&group) };
+        rig.ask(Request::Join(join));
+        rig.ask(leave(&group));
+    }
+    assert_eq!((rig.partition.groups.len(), rig.partition.bytes()), (0, 0));
+    assert!(rig.partition.timers.len() < 50, "{} timers", rig.partition.timers.len());
+}

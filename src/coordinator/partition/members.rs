@@ -1,20 +1,17 @@
 //! The members of groups: requests go to the group's state machine, what it wants goes out.
 
-use std::cmp::Reverse;
 use std::rc::Rc;
 
 use super::writes::{Change, Draft, Then};
 use super::{GroupPartition, Held, Moment, PartitionAction};
-use crate::coordinator::group::{Action, Event, Group, GroupMetadata, PersistId};
+use crate::coordinator::group::{Action, Event, Group, GroupMetadata, PersistId, bytes_as_member};
 use crate::coordinator::message::{Answer, Join, Leave, Left, Request, Ticket};
 use crate::coordinator::records::{group_key, group_value};
 use crate::model::ErrorCode;
-use crate::model::limits::{COORDINATOR_BYTES_MAX, COORDINATOR_GROUPS_MAX};
+use crate::model::limits::COORDINATOR_GROUPS_MAX;
 
 /// Groups whose timers fire in one step; the others' follow in the next.
 const TIMERS_PER_STEP: usize = 1_000;
-/// Timers of no use that are put up with beside a few for each group.
-const STALE_TIMERS_MAX: usize = 1_000;
 
 impl GroupPartition {
     /// A new or known member joins; a group that nobody has joined begins.
@@ -48,10 +45,14 @@ impl GroupPartition {
         }
         // A generation with this subscription could never be written.
         let subscriptions = join.protocols.iter().map(|(name, bytes)| name.len() + bytes.len());
-        if subscriptions.clone().max() > Some(self.settings.batch_bytes_max) {
+        if subscriptions.max() > Some(self.settings.batch_bytes_max) {
             return Err(ErrorCode::UnknownServerError);
         }
-        if self.bytes.saturating_add(subscriptions.sum()) > COORDINATOR_BYTES_MAX
+        let membership = known.and_then(|(_, held)| held.membership.as_ref());
+        // Who is in a group comes back to it, however much others have taken meanwhile.
+        let growth = membership.map_or_else(|| bytes_as_member(join), |group| group.growth(join));
+        let has_room = self.bytes.saturating_add(growth) <= self.bytes_max_for(known.is_some());
+        if (growth > 0 && !has_room)
             || (known.is_none() && self.groups.len() >= COORDINATOR_GROUPS_MAX)
         {
             return Err(ErrorCode::CoordinatorNotAvailable);
@@ -64,6 +65,11 @@ impl GroupPartition {
             });
         }
         Ok(id)
+    }
+
+    /// What all groups may take before a group that is known, or one that is not, is not let grow.
+    pub(super) fn bytes_max_for(&self, is_known: bool) -> usize {
+        if is_known { self.bytes_max } else { self.newcomers_bytes_max }
     }
 
     /// A request that only a member can make.
@@ -160,25 +166,18 @@ impl GroupPartition {
         let Some(due) = held.membership.as_ref().and_then(|group| group.deadline()) else { return };
         if held.scheduled.is_none_or(|scheduled| due < scheduled) {
             held.scheduled = Some(due);
-            self.timers.push(Reverse((due, Rc::clone(id))));
+            self.timers.set(due, id);
         }
-        // What groups left behind that are gone, or had to act earlier, must not pile up.
-        if self.timers.len() > 4 * self.groups.len() + STALE_TIMERS_MAX {
-            let groups = &self.groups;
-            self.timers.retain(|Reverse((time, id))| {
-                groups.get(id).is_some_and(|held| held.scheduled == Some(*time))
-            });
-        }
+        let groups = &self.groups;
+        self.timers.tidy(self.bytes, |time, id| {
+            groups.get(id).is_some_and(|held| held.scheduled == Some(time))
+        });
     }
 
     /// Lets groups act whose time has come.
     pub(super) fn fire_timers(&mut self, at: Moment, out: &mut Vec<PartitionAction>) {
         for _ in 0..TIMERS_PER_STEP {
-            let Some(Reverse((time, _))) = self.timers.peek() else { return };
-            if *time > at.now {
-                return;
-            }
-            let Some(Reverse((time, id))) = self.timers.pop() else { return };
+            let Some((time, id)) = self.timers.take(at.now) else { return };
             let Some(held) = self.groups.get_mut(&id) else { continue };
             if held.scheduled != Some(time) {
                 continue;

@@ -7,12 +7,12 @@ use super::writes::{Change, Draft, Then};
 use super::{GroupPartition, Moment, PartitionAction};
 use crate::coordinator::group::{Event, Group};
 use crate::coordinator::message::{
-    Answer, Commit, CommitPart, DeleteOffsets, Description, FetchOffsets, FetchedOffset,
-    ListFilter, Listed, Request, Ticket,
+    Answer, Commit, CommitPart, DeleteOffsets, Description, FetchOffsets, FetchedTopic, ListFilter,
+    Listed, Request, Ticket,
 };
 use crate::coordinator::offsets::{Committed, GroupOffsets};
 use crate::coordinator::records::{group_key, offset_key};
-use crate::model::limits::{COORDINATOR_BYTES_MAX, COORDINATOR_GROUPS_MAX};
+use crate::model::limits::COORDINATOR_GROUPS_MAX;
 use crate::model::{ErrorCode, LeaderEpoch, PartitionIndex, TopicId};
 
 impl GroupPartition {
@@ -98,7 +98,7 @@ impl GroupPartition {
         let grows = |part: &CommitPart| {
             known.is_none_or(|(_, held)| !held.offsets.contains(&part.topic, part.partition))
         };
-        if self.bytes >= COORDINATOR_BYTES_MAX && commit.offsets.iter().any(grows)
+        if self.bytes >= self.bytes_max_for(known.is_some()) && commit.offsets.iter().any(grows)
             || known.is_none() && self.groups.len() >= COORDINATOR_GROUPS_MAX
         {
             return Err(ErrorCode::CoordinatorNotAvailable);
@@ -126,7 +126,7 @@ impl GroupPartition {
     }
 
     /// The answer to a fetch, unless it waits for writes.
-    fn fetch(&mut self, ticket: Ticket, fetch: FetchOffsets) -> Option<Vec<FetchedOffset>> {
+    fn fetch(&mut self, ticket: Ticket, fetch: FetchOffsets) -> Option<Vec<FetchedTopic>> {
         let held = self.groups.get(&*fetch.group);
         if fetch.require_stable && held.is_some_and(|held| held.changes_in_flight > 0) {
             self.fetch_after_writes(ticket, fetch);
@@ -136,10 +136,10 @@ impl GroupPartition {
     }
 
     /// What a fetch sees now.
-    pub(super) fn fetched(&self, fetch: FetchOffsets) -> Vec<FetchedOffset> {
+    pub(super) fn fetched(&self, fetch: FetchOffsets) -> Vec<FetchedTopic> {
         match self.groups.get(&*fetch.group) {
-            Some(held) => held.offsets.fetch(fetch.partitions),
-            None => GroupOffsets::default().fetch(fetch.partitions),
+            Some(held) => held.offsets.fetch(fetch.topics),
+            None => GroupOffsets::default().fetch(fetch.topics),
         }
     }
 

@@ -115,7 +115,7 @@ impl Rig {
 
     pub(super) fn offset(&mut self, group: &str) -> i64 {
         match self.ask(fetch(group, 1, false)) {
-            Answer::FetchOffsets(Ok(offsets)) => offsets[0].offset.0,
+            Answer::FetchOffsets(Ok(topics)) => topics[0].offsets[0].offset.0,
             other => panic!("{other:?}"),
         }
     }
@@ -163,9 +163,9 @@ pub(super) fn part(topic: &str, partition: i32, offset: i64) -> CommitPart {
 }
 
 pub(super) fn fetch(group: &str, topic: u8, require_stable: bool) -> Request {
-    let partition = OffsetKey { topic: "t".into(), topic_id: topic_id(topic), partition: P0 };
-    let partitions = Some(vec![partition]);
-    Request::FetchOffsets(FetchOffsets { group: group.into(), partitions, require_stable })
+    let (topic_id, partitions) = (topic_id(topic), vec![P0]);
+    let topics = Some(vec![FetchTopic { topic: "t".into(), topic_id, partitions }]);
+    Request::FetchOffsets(FetchOffsets { group: group.into(), topics, require_stable })
 }
 
 /// A consumer's subscription to `t`: version 0, one topic, its name, no user data.
@@ -237,13 +237,13 @@ fn a_commit_is_answered_and_seen_once_it_is_durable() {
     let second = rig.send(Request::Commit(commit("g", 2)));
     assert!(rig.answers.is_empty());
     for (expected, ticket) in [(-1, first), (1, second)] {
-        let Answer::FetchOffsets(Ok(offsets)) = ({
+        let Answer::FetchOffsets(Ok(topics)) = ({
             let fetch = rig.send(fetch("g", 1, false));
             rig.answers.remove(&fetch).unwrap()
         }) else {
             panic!("a fetch was answered otherwise")
         };
-        assert_eq!(offsets[0].offset, Offset(expected));
+        assert_eq!(topics[0].offsets[0].offset, Offset(expected));
         rig.end_write(Ok(()));
         assert_eq!(rig.answers.remove(&ticket), Some(Answer::Commit(vec![ErrorCode::None])));
     }
@@ -320,24 +320,24 @@ fn a_fetch_of_what_is_not_there_is_answered_minus_one() {
         if known {
             rig.ask(Request::Commit(commit("g", 1)));
         }
-        let Answer::FetchOffsets(Ok(offsets)) = rig.ask(fetch("g", 2, false)) else {
+        let Answer::FetchOffsets(Ok(topics)) = rig.ask(fetch("g", 2, false)) else {
             panic!("a fetch failed")
         };
         let nothing = FetchedOffset {
-            topic: "t".into(),
-            topic_id: topic_id(2),
             partition: P0,
             offset: Offset(-1),
             leader_epoch: LeaderEpoch(-1),
             metadata: String::new(),
             code: ErrorCode::None,
         };
-        assert_eq!(offsets, [nothing]);
-        let all = FetchOffsets { group: "g".into(), partitions: None, require_stable: false };
-        let Answer::FetchOffsets(Ok(offsets)) = rig.ask(Request::FetchOffsets(all)) else {
+        let offsets = vec![nothing];
+        let told = FetchedTopic { topic: "t".into(), topic_id: topic_id(2), offsets };
+        assert_eq!(topics, [told]);
+        let all = FetchOffsets { group: "g".into(), topics: None, require_stable: false };
+        let Answer::FetchOffsets(Ok(topics)) = rig.ask(Request::FetchOffsets(all)) else {
             panic!("a fetch failed")
         };
-        assert_eq!(offsets.len(), usize::from(known));
+        assert_eq!(topics.len(), usize::from(known));
     }
 }
 
@@ -356,7 +356,7 @@ fn a_stable_fetch_waits_for_what_is_being_written() {
         let Some(Answer::FetchOffsets(answer)) = rig.answers.remove(&ticket) else {
             panic!("no answer")
         };
-        assert_eq!(answer.map(|offsets| offsets[0].offset.0), expected);
+        assert_eq!(answer.map(|topics| topics[0].offsets[0].offset.0), expected);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::protocol::errors::{DecodeError, EncodeError};
 use crate::protocol::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use crate::protocol::frame::{self, RequestHeader, Stretch};
 use crate::protocol::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use crate::protocol::offset_fetch_request::OffsetFetchRequest;
 use crate::protocol::reader::Reader;
 use crate::protocol::types::Records;
 use crate::protocol::writer::{External, Writer};
@@ -100,6 +101,20 @@ fn a_message_cannot_allocate_beyond_its_budget() {
         request.encode(&mut writer, version).expect("expressible in every version");
         let (bytes, _) = writer.into_parts();
         assert_eq!(metadata(&bytes, version).as_ref(), Ok(&request), "v{version}");
+    }
+}
+
+#[test]
+fn arrays_within_arrays_have_a_bound_together() {
+    // OffsetFetch v1: so many topics, each with a million partitions.
+    for (topics, expected) in [(3, Ok(3)), (5, Err(DecodeError::TooManyElements(1_000_000)))] {
+        let mut bytes = vec![0, 1, b'g', 0, 0, 0, topics];
+        for _ in 0..topics {
+            bytes.extend([0, 1, b't', 0, 0x0f, 0x42, 0x40]);
+            bytes.resize(bytes.len() + 4_000_000, 0);
+        }
+        let decoded = OffsetFetchRequest::decode(&mut Reader::new(&bytes), 1);
+        assert_eq!(decoded.map(|it| it.topics.map_or(0, |all| all.len())), expected);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::replication::{AppendError, Leader, PendingAppend};
 use crate::runtime::sync::{Event, Gate, oneshot, select2};
 use crate::runtime::{Lane, Monotonic, Runtime};
 use crate::shard::groups::loading::load;
+use crate::shard::groups::memory::GroupMemoryShare;
 use crate::shard::groups::snapshots;
 use crate::storage::LogAppendError;
 
@@ -38,6 +39,8 @@ pub struct Ground {
     pub settings: Rc<CoordinatorSettings>,
     /// Where the snapshot is.
     pub snapshot_path: PathBuf,
+    /// What the partition may take of the shard's memory.
+    pub memory: GroupMemoryShare,
 }
 
 /// Where the partition stands.
@@ -172,6 +175,8 @@ impl Driver {
         let Phase::Serving(partition) = &mut *phase else { return };
         let (runtime, mut actions) = (&self.ground.runtime, Vec::new());
         let (now, now_ms) = (runtime.now(), runtime.wall_clock_ms());
+        let memory = &self.ground.memory;
+        partition.allow_growth(memory.room(), memory.room_for_newcomers());
         loop {
             let events = self.untold.take();
             if events.is_empty() {
@@ -181,6 +186,7 @@ impl Driver {
                 partition.step(now, now_ms, event, &mut actions);
             }
         }
+        memory.set(partition.bytes());
         let deadline = partition.deadline();
         drop(phase);
         for action in actions {
@@ -356,6 +362,7 @@ impl Driver {
     /// Ends at once.
     pub fn close(&self) {
         *self.phase.borrow_mut() = Phase::Closed;
+        self.ground.memory.set(0);
         self.writes.borrow_mut().clear();
         self.waiting.borrow_mut().clear();
         self.stirred.notify_all();

@@ -7,6 +7,7 @@
 
 mod driver;
 mod loading;
+mod memory;
 mod routing;
 mod snapshots;
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use self::driver::{Asked, Driver};
+use self::memory::{GroupMemory, GroupMemoryShare};
 use crate::coordinator::message::{Answer, Request};
 use crate::coordinator::partition::PartitionEvent;
 use crate::model::{ErrorCode, LogId, TopicId};
@@ -33,9 +35,9 @@ use crate::shard::message::CallId;
 const FAREWELL: Duration = Duration::from_millis(10);
 
 /// The coordinator's partitions that this shard leads.
-#[derive(Default)]
 pub struct Groups {
     drivers: RefCell<FxHashMap<LogId, Rc<Driver>>>,
+    memory: Rc<GroupMemory>,
     sweeping: Cell<bool>,
     stopping: Cell<bool>,
     stopped: Event,
@@ -44,6 +46,23 @@ pub struct Groups {
 }
 
 impl Groups {
+    /// No partitions yet; the groups of all may take `bytes_max` before new ones are sent away.
+    pub(super) fn new(bytes_max: usize) -> Groups {
+        Groups {
+            drivers: RefCell::default(),
+            memory: GroupMemory::new(bytes_max),
+            sweeping: Cell::new(false),
+            stopping: Cell::new(false),
+            stopped: Event::new(),
+            parked: RefCell::default(),
+        }
+    }
+
+    /// The memory of a partition that is about to be led.
+    pub(super) fn memory_share(&self) -> GroupMemoryShare {
+        self.memory.share()
+    }
+
     /// Begins to lead a partition; it answers that it loads until it has.
     pub(super) fn open(self: &Rc<Self>, ground: Ground, sweep_every: Duration) {
         let (runtime, gate) = (ground.runtime.clone(), ground.gate.clone());
