@@ -13,14 +13,25 @@ use crate::support::Broker;
 use crate::wire::{Wire, batch, produce_request, request_frame};
 
 /// The broker's resident memory in bytes.
-fn resident_bytes(broker: &Broker) -> usize {
-    let path = format!("/proc/{}/statm", broker.pid());
-    let statm = fs::read_to_string(path).expect("the broker runs");
-    let pages = statm.split(' ').nth(1).expect("statm has a second field");
-    pages.parse::<usize>().expect("a number") * 4096
+pub fn resident_bytes(broker: &Broker) -> usize {
+    status_bytes(broker, "VmRSS:")
 }
 
-fn framed(body: &[u8]) -> Vec<u8> {
+/// The most that the broker's resident memory has ever been, in bytes.
+pub fn peak_bytes(broker: &Broker) -> usize {
+    status_bytes(broker, "VmHWM:")
+}
+
+fn status_bytes(broker: &Broker, field: &str) -> usize {
+    let path = format!("/proc/{}/status", broker.pid());
+    let status = fs::read_to_string(path).expect("the broker runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("Linux tells it");
+    let number = line.trim().trim_end_matches(" kB");
+    number.parse::<usize>().expect("a number") * 1024
+}
+
+/// A body with its length before it.
+pub fn framed(body: &[u8]) -> Vec<u8> {
     [&(body.len() as i32).to_be_bytes()[..], body].concat()
 }
 

@@ -112,11 +112,21 @@ apis! {
 
 /// A request as it goes over the wire, its length first.
 pub fn request_frame<R: Ask>(request: &R, version: i16, correlation_id: i32) -> Vec<u8> {
+    request_frame_by("wire", request, version, correlation_id)
+}
+
+/// The same by a client of another name.
+pub fn request_frame_by<R: Ask>(
+    client_id: &str,
+    request: &R,
+    version: i16,
+    correlation_id: i32,
+) -> Vec<u8> {
     let header = RequestHeader {
         api_key: R::KEY,
         api_version: version,
         correlation_id,
-        client_id: Some("wire"),
+        client_id: Some(client_id),
     };
     let mut writer = frame::begin_request(Vec::new(), header).expect("the header can be written");
     request.write(&mut writer, version).expect("the request has that version");
@@ -169,10 +179,15 @@ impl Wire {
 
     /// The answer to the request just sent.
     pub fn receive<R: Ask>(&mut self, version: i16) -> R::Answer {
+        let expected = self.correlation_id;
+        self.receive_as::<R>(version, expected)
+    }
+
+    /// The next answer, which is to the request with this correlation id.
+    pub fn receive_as<R: Ask>(&mut self, version: i16, correlation_id: i32) -> R::Answer {
         let bytes = self.receive_frame().expect("an answer, not a closed connection");
-        let (correlation_id, body) =
-            frame::response(bytes, R::KEY, version).expect("a response header");
-        assert_eq!(correlation_id, self.correlation_id);
+        let (answered, body) = frame::response(bytes, R::KEY, version).expect("a response header");
+        assert_eq!(answered, correlation_id);
         R::read(body, version).expect("an answer of that version")
     }
 
