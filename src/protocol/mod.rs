@@ -25,7 +25,6 @@ pub mod errors;
 pub mod frame;
 mod generated;
 pub mod reader;
-#[cfg(any(test, fuzzing))]
 pub mod rewrite;
 #[cfg(test)]
 pub(crate) mod tests;

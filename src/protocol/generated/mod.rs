@@ -151,7 +151,6 @@ pub mod renew_delegation_token_request;
 pub mod renew_delegation_token_response;
 pub mod request_header;
 pub mod response_header;
-#[cfg(any(test, fuzzing))]
 pub mod rewrite;
 pub mod sasl_authenticate_request;
 pub mod sasl_authenticate_response;

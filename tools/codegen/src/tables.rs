@@ -95,7 +95,7 @@ pub fn module(messages: &[Message], source: &str) -> String {
     for message in messages {
         let _ = writeln!(text, "pub mod {};", snake(&message.name));
     }
-    text + "#[cfg(any(test, fuzzing))]\npub mod rewrite;\n"
+    text + "pub mod rewrite;\n"
 }
 
 /// The table of all messages, for tests and fuzzing.
