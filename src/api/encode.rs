@@ -86,6 +86,6 @@ impl Responder {
                 }
             }
         }
-        Ok(Answer { parts, len })
+        Ok(Answer { parts, len, holds: Vec::new() })
     }
 }

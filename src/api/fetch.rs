@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::api::encode::Responder;
-use crate::api::reply::{Outcome, Part, Reply};
+use crate::api::reply::{Answer, Outcome, Part, Reply};
 use crate::api::request::RequestContext;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::protocol::fetch_request::FetchRequest;
@@ -20,7 +20,9 @@ use crate::protocol::types::Records;
 use crate::shard::fetch_session::{
     Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted,
 };
-use crate::shard::{self, FetchFailure, FetchPart, FetchTerms, Routed, RoutedResult, Shard};
+use crate::shard::{
+    self, AnswerHold, FetchFailure, FetchPart, FetchTerms, Routed, RoutedResult, Shard,
+};
 use crate::storage::ReadPart;
 
 /// The first version that names topics by id.
@@ -183,7 +185,7 @@ async fn answer(fetching: Fetching) -> Outcome {
         terms.wait_max = Duration::ZERO;
     }
     let mut found = shard::fetch(&shard, parts, terms).await.into_iter();
-    let mut externals = Vec::new();
+    let (mut externals, mut holds) = (Vec::new(), Vec::new());
     let mut worst = ErrorCode::None;
     let mut answered: Vec<(TopicRef, Vec<PartitionData<'static>>)> = Vec::new();
     for (wanted, result) in wanted.iter().zip(results) {
@@ -196,7 +198,7 @@ async fn answer(fetching: Fetching) -> Outcome {
             continue;
         }
         let data = match result {
-            Ok(routed) => fetched(wanted.key.partition, routed, &mut externals),
+            Ok(routed) => fetched(wanted.key.partition, routed, &mut externals, &mut holds),
             Err(failure) => failed(wanted.key.partition, failure),
         };
         match answered.last_mut() {
@@ -209,7 +211,12 @@ async fn answer(fetching: Fetching) -> Outcome {
         responses: answered.iter().map(topic_response).collect(),
         ..FetchResponse::default()
     };
-    responder.answer_with(worst, externals, |writer, version| response.encode(writer, version))
+    let outcome =
+        responder.answer_with(worst, externals, |writer, version| response.encode(writer, version));
+    match outcome {
+        Outcome::Answer(answer) => Outcome::Answer(Answer { holds, ..answer }),
+        other => other,
+    }
 }
 
 fn topic_response<'a>(
@@ -252,11 +259,13 @@ fn fetched(
     partition_index: i32,
     routed: Routed,
     externals: &mut Vec<Vec<Part>>,
+    holds: &mut Vec<AnswerHold>,
 ) -> PartitionData<'static> {
-    let Routed { place, parts, len } = routed;
+    let Routed { place, parts, len, hold } = routed;
     let records = if len == 0 {
         Records::Bytes(&[])
     } else {
+        holds.push(hold);
         externals.push(parts.into_iter().map(into_part).collect());
         Records::External { id: (externals.len() - 1) as u32, len: len as u32 }
     };

@@ -9,6 +9,7 @@ use std::pin::Pin;
 
 use crate::runtime::disk::File;
 use crate::runtime::memory::Piece;
+use crate::shard::AnswerHold;
 
 /// A future on this core.
 pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -36,12 +37,14 @@ pub struct Answer {
     pub parts: Vec<Part>,
     /// Their length together, in bytes.
     pub len: usize,
+    /// Counts what they hold, until they have left.
+    pub holds: Vec<AnswerHold>,
 }
 
 impl Answer {
     /// A response that is one vector.
     pub fn from_bytes(bytes: Vec<u8>) -> Answer {
-        Answer { len: bytes.len(), parts: vec![Part::Piece(Piece::Vec(bytes))] }
+        Answer { len: bytes.len(), parts: vec![Part::Piece(Piece::Vec(bytes))], holds: Vec::new() }
     }
 }
 

@@ -12,6 +12,7 @@ pub struct Session {
     peer: SocketAddr,
     listener: usize,
     last_request: Cell<Monotonic>,
+    sending_since: Cell<Option<Monotonic>>,
     software: RefCell<Option<(String, String)>>,
     owners: RefCell<Vec<ShardId>>,
     fetch_session: Cell<i32>,
@@ -24,6 +25,7 @@ impl Session {
             peer,
             listener,
             last_request: Cell::new(now),
+            sending_since: Cell::new(None),
             software: RefCell::default(),
             owners: RefCell::default(),
             fetch_session: Cell::new(SESSION_NONE),
@@ -48,6 +50,16 @@ impl Session {
     /// A request has come.
     pub fn touch(&self, now: Monotonic) {
         self.last_request.set(now);
+    }
+
+    /// Answers are on their way to the client since then, or none is.
+    pub fn sends_since(&self, since: Option<Monotonic>) {
+        self.sending_since.set(since);
+    }
+
+    /// Since when the client has not taken the answers that are on their way to it, if any are.
+    pub fn sending_since(&self) -> Option<Monotonic> {
+        self.sending_since.get()
     }
 
     /// What the client calls itself (KIP-511).

@@ -42,7 +42,8 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Recovers the directory, starts the shards by `start_shards`, and returns when all serve.
+    /// Recovers the directory, starts the shards by `start_shards`, and returns when all serve. They
+    /// take at most `connections_max` connections together.
     ///
     /// # Errors
     /// One sentence for the first thing that prevents the start.
@@ -51,6 +52,7 @@ impl Assembly {
         config: &BrokerConfig,
         directory: DataDirectory,
         bound: Vec<SocketAddr>,
+        connections_max: usize,
         start_shards: impl FnOnce(Vec<ShardStart>) -> Result<T, StartError>,
     ) -> Result<(Assembly, T), StartError> {
         let shard_count = config.shard_cpus.len();
@@ -62,8 +64,18 @@ impl Assembly {
         let controller = start_controller(runtime, config, &directory, &told, &broadcast).await?;
         let mut recovered = recover_logs(runtime, config, &directory, &controller).await?;
         let logs = std::mem::take(&mut recovered.logs);
-        let starts =
-            divide(config, &controller, logs, recovered.epoch, &directory, told, bound, ports);
+        let quota = settings::quota(config, connections_max);
+        let starts = divide(
+            config,
+            &controller,
+            logs,
+            recovered.epoch,
+            &directory,
+            told,
+            bound,
+            ConnectionQuota::new(quota),
+            ports,
+        );
         let shards = start_shards(starts)?;
         let early = wait_started(&mesh, shard_count).await?;
         let control = Control::new(runtime.clone(), controller, broadcast);
@@ -199,11 +211,11 @@ fn divide(
     directory: &DataDirectory,
     told: Vec<AdvertisedListener>,
     bound: Vec<SocketAddr>,
+    quota: ConnectionQuota,
     ports: Vec<MeshPort<Message>>,
 ) -> Vec<ShardStart> {
     let shard_count = config.shard_cpus.len() as u16;
     let image = controller.image();
-    let quota = ConnectionQuota::new(settings::quota(config));
     let shard_settings = settings::of_shards(config, &directory.meta.cluster_id, told);
     let metadata = snapshot(&image);
     let mut starts: Vec<ShardStart> = ports

@@ -132,9 +132,9 @@ pub fn registration(
 }
 
 /// How many connections there may be.
-pub fn quota(config: &BrokerConfig) -> QuotaLimits {
+pub fn quota(config: &BrokerConfig, connections_max: usize) -> QuotaLimits {
     QuotaLimits {
-        connections_max: config.max_connections as usize,
+        connections_max,
         connections_per_ip_max: config.max_connections_per_ip as usize,
         overrides: FxHashMap::default(),
     }

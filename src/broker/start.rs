@@ -11,9 +11,9 @@ use crate::broker::assembly::Assembly;
 use crate::broker::shard_thread::{self, ShardStart};
 use crate::broker::start_error::StartError;
 use crate::config::BrokerConfig;
-use crate::model::limits::SHARD_COUNT_MAX;
+use crate::model::limits::{DESCRIPTORS_KEPT, DESCRIPTORS_PER_SHARD_KEPT, SHARD_COUNT_MAX};
 use crate::model::units::MIB;
-use crate::runtime::process::{Unfit, probe_directory, probe_ring};
+use crate::runtime::process::{Unfit, probe_directory, probe_ring, raise_open_files_limit};
 use crate::runtime::sync::select2;
 use crate::runtime::topology::Device;
 use crate::runtime::{self, ExecutorSpec, ExecutorThread, Lane, Runtime};
@@ -35,6 +35,7 @@ pub struct StartOptions {
 struct ControlStart {
     config: BrokerConfig,
     options: StartOptions,
+    open_files: u64,
     bound: Vec<SocketAddr>,
     admin: AdminChannel,
 }
@@ -48,6 +49,8 @@ pub fn run(config: BrokerConfig, options: StartOptions) -> Result<(), StartError
         return Err(StartError::TooManyShards(config.shard_cpus.len()));
     }
     probe_ring()?;
+    // Before anything else may want a descriptor.
+    let open_files = raise_open_files_limit().map_err(StartError::OpenFiles)?;
     let mut bound = Vec::with_capacity(config.listeners.len());
     for listener in &config.listeners {
         bound.push(addresses::resolve(listener)?);
@@ -59,7 +62,7 @@ pub fn run(config: BrokerConfig, options: StartOptions) -> Result<(), StartError
         memory_bytes: CONTROL_MEMORY_BYTES,
         spin_max: Duration::ZERO,
     };
-    let start = ControlStart { config, options, bound, admin };
+    let start = ControlStart { config, options, open_files, bound, admin };
     let thread = runtime::start(spec, move |runtime| control_main(runtime, start));
     thread.and_then(ExecutorThread::join).map_err(StartError::Thread)?
 }
@@ -77,13 +80,15 @@ fn bind_admin(config: &BrokerConfig) -> Result<AdminChannel, StartError> {
 }
 
 async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), StartError> {
-    let ControlStart { config, options, bound, admin } = start;
+    let ControlStart { config, options, open_files, bound, admin } = start;
     probe_data_dir(&runtime, &config, &options).await?;
     let directory = DataDirectory::open(&runtime, &config.data_dir, config.node_id).await?;
     say_hello(&config, &directory, &bound);
+    let connections_max = connections_max(&config, open_files);
+    say_connections(&config, open_files, connections_max);
     let start_shards = |starts| start_shards(&config, starts);
     let (broker, threads) =
-        Assembly::start(&runtime, &config, directory, bound, start_shards).await?;
+        Assembly::start(&runtime, &config, directory, bound, connections_max, start_shards).await?;
     let control = broker.control.clone();
     runtime.spawn(Lane::Background, control.clone().answer_questions(admin.questions));
     let _ = admin.ready.send(true);
@@ -171,6 +176,28 @@ fn say_hello(config: &BrokerConfig, directory: &DataDirectory, bound: &[SocketAd
     }
     info!("retention and cleanup.policy are stored and described, and do not act yet");
 }
+
+/// How many connections the process takes: as many as are configured, and never so many that
+/// descriptors are missing for the log.
+fn connections_max(config: &BrokerConfig, open_files: u64) -> usize {
+    let kept = DESCRIPTORS_KEPT + config.shard_cpus.len() * DESCRIPTORS_PER_SHARD_KEPT;
+    let open_files = usize::try_from(open_files).unwrap_or(usize::MAX);
+    let left = open_files - kept.min(open_files / 2);
+    left.min(config.max_connections as usize)
+}
+
+fn say_connections(config: &BrokerConfig, open_files: u64, connections_max: usize) {
+    if connections_max < config.max_connections.min(CONNECTIONS_FEW) as usize {
+        warn!(
+            "{open_files} open files leave room for {connections_max} connections: raise the limit (ulimit -n, LimitNOFILE) to take more"
+        );
+    } else {
+        info!("{open_files} open files, {connections_max} of them for connections");
+    }
+}
+
+/// Fewer connections than these are worth a warning, unless they are configured.
+const CONNECTIONS_FEW: u32 = 1024;
 
 fn start_shards(
     config: &BrokerConfig,

@@ -47,6 +47,9 @@ pub enum StartError {
         "cannot start a thread: {0}: is io_uring allowed (sysctl kernel.io_uring_disabled, the container's seccomp profile)?"
     )]
     Thread(std::io::Error),
+    /// The limit of open files.
+    #[error("the limit of open files cannot be learnt or raised: {0}")]
+    OpenFiles(std::io::Error),
     /// A shard.
     #[error("shard {shard} did not start: {reason}")]
     Shard {

@@ -3,6 +3,7 @@
 //! `data/metadata/checkpoint` holds everything up to a position of the journal in
 //! `data/metadata/journal`. Each start reads both, writes a checkpoint of the next start epoch that
 //! holds all of it, and only then opens the journal anew: a crash in between repeats the same.
+//! `data/metadata/reserve` is space for the next checkpoint: a full disk stops records, not metadata.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use crate::metadata::codec::{DecodeError, Reader};
 use crate::metadata::record::decode_batch;
 use crate::metadata::{Image, ReplayError, replay, snapshot};
 use crate::model::limits::{METADATA_CHECKPOINT_BYTES_MAX, METADATA_JOURNAL_BYTES};
-use crate::model::units::KIB;
+use crate::model::units::{KIB, MIB};
 use crate::model::{LogId, OwnerEpoch, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
+use crate::runtime::disk::OpenMode;
 use crate::storage::directory::{DirectoryId, journal_dir};
 use crate::storage::journal::{
     self, EntryKind, Journal, JournalIdentity, JournalOptions, OpenError, Poisoned, ReserveError,
@@ -35,6 +37,8 @@ const SLOT: u16 = 0;
 const FILE_COUNT: u16 = 4;
 /// Zeroed before the broker is ready: enough for what a start writes, the rest comes behind it.
 const ZEROED_AT_START_BYTES: u64 = 256 * KIB as u64;
+/// Space that is set aside for the next checkpoint, or twice the last one, if that is more.
+const METADATA_RESERVE_BYTES_MIN: u64 = 4 * MIB as u64;
 /// Journal bytes of an entry besides its data, rounded up.
 const ENTRY_OVERHEAD_BYTES: usize = 64;
 
@@ -164,6 +168,7 @@ impl LogStore {
                 .with_files(METADATA_JOURNAL_BYTES as u64 / u64::from(FILE_COUNT), FILE_COUNT)
         };
         let journal = Journal::open(runtime, options).await?;
+        keep_reserve(runtime, dir).await;
         let (runtime, dir) = (runtime.clone(), dir.to_owned());
         Ok((LogStore { runtime, dir, epoch, journal, last: Sequence::NONE }, recovered))
     }
@@ -212,6 +217,7 @@ impl LogStore {
     pub async fn write(&self, checkpoint: &Checkpoint) -> Result<(), LogStoreError> {
         write_checkpoint(&self.runtime, &self.dir, checkpoint).await?;
         self.journal.release_before(checkpoint.covered.next());
+        keep_reserve(&self.runtime, &self.dir).await;
         Ok(())
     }
 
@@ -265,13 +271,49 @@ async fn read_checkpoint(
     }
 }
 
+/// Writes the checkpoint, on a full disk into the space of the reserve.
 async fn write_checkpoint(
     runtime: &Runtime,
     dir: &Path,
     checkpoint: &Checkpoint,
 ) -> Result<(), LogStoreError> {
-    let path = checkpoint_path(dir);
-    runtime.disk().write_whole(&path, &checkpoint.encode()).await.map_err(at(&path))
+    let (path, bytes) = (checkpoint_path(dir), checkpoint.encode());
+    let disk = runtime.disk();
+    let result = match disk.write_whole(&path, &bytes).await {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            tracing::warn!(
+                "the disk of {} is full: the metadata is written into its reserve; free space",
+                dir.display()
+            );
+            match disk.remove_file(&reserve_path(dir)).await {
+                // A file that was never whole is begun anew: no sync is tried again.
+                Ok(()) => disk.write_whole(&path, &bytes).await,
+                Err(_) => Err(error),
+            }
+        }
+        result => result,
+    };
+    result.map_err(at(&path))
+}
+
+fn reserve_path(dir: &Path) -> PathBuf {
+    dir.join("reserve")
+}
+
+/// Sets space aside for the next checkpoint, if there is any: the disk may be full when it is due.
+async fn keep_reserve(runtime: &Runtime, dir: &Path) {
+    let kept = async {
+        let checkpoint = runtime.disk().open(&checkpoint_path(dir), OpenMode::READ).await?;
+        let bytes = METADATA_RESERVE_BYTES_MIN.max(2 * checkpoint.len().await?);
+        let reserve = runtime.disk().open(&reserve_path(dir), OpenMode::CREATE).await?;
+        reserve.allocate(0, bytes).await
+    };
+    match kept.await {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => {
+            tracing::warn!(%error, "no space can be set aside for the metadata's next checkpoint: free space on the disk of {}", dir.display());
+        }
+        _ => {}
+    }
 }
 
 /// Adds the journal of the checkpoint's epoch to it, and replays what is committed.

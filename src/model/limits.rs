@@ -17,6 +17,14 @@ pub const PIPELINE_DEPTH_MAX: usize = 128;
 /// Request bytes in flight on one connection before its socket is read no further; one larger
 /// request is let through alone.
 pub const CONNECTION_INFLIGHT_BYTES_MAX: usize = 8 * MIB;
+/// Bytes of answers that wait on one connection for its client to read before its socket is read no
+/// further; one larger answer waits alone, and a fetch is not answered before its turn.
+pub const CONNECTION_OUTPUT_BYTES_MAX: usize = MIB;
+/// Descriptors that connections leave alone, for each shard: its open segments, its journal, rings and
+/// memory, and connections that were accepted in the same turn as the last one that fits.
+pub const DESCRIPTORS_PER_SHARD_KEPT: usize = 2 * OPEN_SEGMENTS_MAX + 256;
+/// Descriptors that connections leave alone for the rest of the process.
+pub const DESCRIPTORS_KEPT: usize = 256;
 /// Batches of one producer that a partition remembers (Kafka: `NUM_BATCHES_TO_RETAIN`).
 pub const PRODUCER_BATCHES_RETAINED: usize = 5;
 /// Idempotent producers that one partition remembers before the longest idle one is dropped.

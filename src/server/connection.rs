@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use crate::api::fetch::SharedSessions;
 use crate::api::session::Session;
 use crate::model::ShardId;
+use crate::protocol::errors::DecodeError;
 use crate::runtime::Lane;
 use crate::runtime::net::Stream;
 use crate::runtime::sync::{Latch, select2, timeout};
@@ -93,8 +94,22 @@ impl Connection {
     }
 
     /// Serves the connection until its peer leaves, `end` is set or it moves away.
+    ///
+    /// Before its first bytes come it is little more than its socket, so that one that sends nothing
+    /// costs little.
     pub async fn serve(mut self, shard: &Rc<Shard>, sessions: &SharedSessions, end: Rc<Latch>) {
-        let pipeline = Pipeline::new(shard);
+        match select2(self.stream.recv(), end.wait()).await.left() {
+            Some(Ok(bytes)) if !bytes.is_empty() => {
+                shard.metrics().received(bytes.len());
+                self.decoder.received(bytes);
+            }
+            _ => return debug!(peer = %self.peer, "connection ended"),
+        }
+        Box::pin(self.converse(shard, sessions, end)).await;
+    }
+
+    async fn converse(mut self, shard: &Rc<Shard>, sessions: &SharedSessions, end: Rc<Latch>) {
+        let pipeline = Pipeline::new(shard, &self.session);
         let writer = pipeline.clone().write_responses(self.stream.clone(), end.clone());
         shard.runtime().spawn(Lane::Hot, writer);
         let reading = self.read_requests(shard, sessions, &pipeline);
@@ -123,10 +138,7 @@ impl Connection {
     ) -> End {
         loop {
             match self.decoder.step() {
-                Err(error) => {
-                    let hint = "socket.request.max.bytes; is the peer a Kafka client?";
-                    return End::Refused(format!("{error} ({hint})"));
-                }
+                Err(error) => return End::Refused(format!("{error} ({})", hint(&error))),
                 Ok(Step::Frame(frame)) => {
                     if let Some(end) = self.request(shard, sessions, pipeline, frame).await {
                         return end;
@@ -204,5 +216,39 @@ impl Connection {
             session.fetch_session().and_then(|id| Some((id, sessions.borrow_mut().take(id)?)));
         let client = MovedClient { software: session.software(), fetch_session };
         shard.send_connection(target, MovedConnection { stream, peer, listener, client });
+    }
+}
+
+/// What a peer speaks whose first four bytes are no length that is allowed.
+fn hint(error: &DecodeError) -> &'static str {
+    let DecodeError::FrameSize { size, .. } = error else { return "is the peer a Kafka client?" };
+    match &(*size as i32).to_be_bytes() {
+        b"GET " | b"HEAD" | b"POST" | b"PUT " | b"DELE" | b"OPTI" | b"CONN" | b"PRI " => {
+            "the peer speaks HTTP: this listener is for Kafka clients, admin.listener answers HTTP"
+        }
+        b"SSH-" => "the peer speaks SSH: this listener is for Kafka clients",
+        // A TLS record of the handshake: its type and the version 3.x.
+        [0x16, 3, ..] => {
+            "the peer speaks TLS: set its security.protocol to PLAINTEXT for this listener"
+        }
+        _ => "socket.request.max.bytes; is the peer a Kafka client?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_kafka_client_is_named() {
+        for (bytes, said) in [
+            (b"GET ", "HTTP"),
+            (b"SSH-", "SSH"),
+            (&[0x16, 3, 1, 2], "TLS"),
+            (&[0x7f, 0xff, 0xff, 0xff], "socket.request.max.bytes"),
+        ] {
+            let error = crate::protocol::frame::size(bytes, 1 << 20).expect_err("far too large");
+            assert!(hint(&error).contains(said), "{bytes:?}");
+        }
     }
 }

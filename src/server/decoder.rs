@@ -16,6 +16,9 @@ use crate::runtime::net::RecvBytes;
 
 /// The first reservation for a long body, in bytes: what a socket buffer holds at once.
 const COLLECT_BYTES_FIRST: usize = 64 * KIB;
+/// So much of a long body comes before any memory is reserved for it, so that a peer that only
+/// announces one holds nothing.
+const COLLECT_BYTES_BEFORE: usize = 4 * KIB;
 
 /// The bytes of one request, without its length.
 #[derive(Clone, Debug)]
@@ -116,7 +119,7 @@ impl Decoder {
             let body = Bytes::from(std::mem::take(&mut self.partial));
             return Ok(Step::Frame(Frame::Owned(body.slice(SIZE_BYTES..))));
         }
-        if whole < COLLECT_BYTES_FIRST {
+        if whole < COLLECT_BYTES_FIRST || from < COLLECT_BYTES_BEFORE {
             return Ok(Step::Receive);
         }
         let mut body = std::mem::take(&mut self.partial);
@@ -197,10 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_announcement_allocates_no_more_than_a_first_piece() {
+    fn a_long_announcement_allocates_nothing_and_its_first_bytes_little() {
         let mut decoder = Decoder::new(100 << 20);
         decoder.received(RecvBytes::from((90i32 << 20).to_be_bytes().to_vec()));
+        assert!(matches!(decoder.step(), Ok(Step::Receive)));
+        assert!(decoder.partial.capacity() < 64, "{}", decoder.partial.capacity());
+        decoder.received(RecvBytes::from(vec![0; COLLECT_BYTES_BEFORE - SIZE_BYTES]));
         let Ok(Step::Fill { body, from }) = decoder.step() else { panic!("a body must follow") };
-        assert_eq!((body.len(), from), (COLLECT_BYTES_FIRST, SIZE_BYTES));
+        assert_eq!((body.len(), from), (COLLECT_BYTES_FIRST, COLLECT_BYTES_BEFORE));
     }
 }

@@ -22,6 +22,12 @@ use crate::shard::fetch_session::FetchSessions;
 /// How often idle connections are looked for, at most.
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
+/// Who does not take an answer for so long is ended when producers wait for the memory that it holds.
+const DEAF_AFTER: Duration = Duration::from_secs(10);
+/// So many of them at once, and how often.
+const DEAF_ENDED_TOGETHER: usize = 64;
+const DEAF_ENDED_EVERY: Duration = Duration::from_millis(500);
+
 /// Everything that the connections of one shard share.
 pub struct Acceptor {
     shard: Rc<Shard>,
@@ -138,6 +144,47 @@ impl Acceptor {
             }
         }
     }
+
+    /// While producers starve for memory, ends those who have long not taken the answers that hold
+    /// it, the longest first, a few at a time.
+    async fn relieve(self: Rc<Self>) {
+        loop {
+            let stopped = self.stop.listen();
+            if self.shard.is_stopping()
+                || select2(self.shard.store().starved(), stopped).await.left().is_none()
+            {
+                return;
+            }
+            let ended = self.end_deaf();
+            if ended > 0 && self.shard.log_budget().allow() {
+                warn!(
+                    ended,
+                    "producers wait for memory: clients that have not taken their answers for {DEAF_AFTER:?} were closed; raise memory.bytes if they are only slow"
+                );
+            }
+            let stopped = self.stop.listen();
+            if self.shard.is_stopping() {
+                return;
+            }
+            select2(self.shard.runtime().sleep(DEAF_ENDED_EVERY), stopped).await;
+        }
+    }
+
+    fn end_deaf(&self) -> usize {
+        let now = self.shard.runtime().now();
+        let open = self.open.borrow();
+        let mut deaf: Vec<_> = open
+            .iter()
+            .filter_map(|(_, (session, end))| {
+                let since = session.upgrade()?.sending_since()?;
+                (now.saturating_since(since) >= DEAF_AFTER).then_some((since, end))
+            })
+            .collect();
+        deaf.sort_unstable_by_key(|(since, _)| *since);
+        deaf.truncate(DEAF_ENDED_TOGETHER);
+        deaf.iter().for_each(|(_, end)| end.set());
+        deaf.len()
+    }
 }
 
 /// Listens for this shard on every address and starts serving; the addresses come back as bound.
@@ -158,6 +205,7 @@ pub fn serve(acceptor: &Rc<Acceptor>, addresses: &[SocketAddr]) -> io::Result<Ve
         tasks.push(Box::pin(acceptor.clone().accept(listener, index)));
     }
     tasks.push(Box::pin(acceptor.clone().take_over()));
+    tasks.push(Box::pin(acceptor.clone().relieve()));
     if let Some(idle_max) = acceptor.shard.settings().connection_idle_max {
         tasks.push(Box::pin(acceptor.clone().sweep(idle_max)));
     }

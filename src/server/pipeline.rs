@@ -12,38 +12,52 @@ use std::task::Poll;
 use tracing::debug;
 
 use crate::api::reply::{Answer, LocalFuture, Outcome, Part, Reply};
-use crate::model::limits::{CONNECTION_INFLIGHT_BYTES_MAX, PIPELINE_DEPTH_MAX};
+use crate::api::session::Session;
+use crate::model::limits::{
+    CONNECTION_INFLIGHT_BYTES_MAX, CONNECTION_OUTPUT_BYTES_MAX, PIPELINE_DEPTH_MAX,
+};
 use crate::model::units::KIB;
 use crate::runtime::memory::Piece;
 use crate::runtime::net::Stream;
 use crate::runtime::sync::{Event, Latch, Permit, Queue, Semaphore, select2};
-use crate::shard::Shard;
+use crate::shard::{AnswerHold, Shard};
 
 /// Small responses that became ready together are sent together up to this size.
 const COALESCE_BYTES_MAX: usize = 64 * KIB;
 
-/// A reply and the request bytes that it keeps in flight.
+/// A reply, with the request bytes that it keeps in flight and those that it will send.
 struct Entry {
     reply: Reply,
-    inflight: Permit,
+    held: Held,
+}
+
+/// What a reply holds of its connection's bounds until it has left.
+struct Held {
+    _inflight: Permit,
+    /// Of an answer that is whole already; others take their memory when their turn has come.
+    _output: Option<Permit>,
 }
 
 /// The queue between a connection's reader and its writer.
 pub struct Pipeline {
     shard: Rc<Shard>,
+    session: Rc<Session>,
     entries: Queue<Entry>,
     inflight: Semaphore,
+    output: Semaphore,
     ended: Cell<bool>,
     end: Event,
 }
 
 impl Pipeline {
     /// An empty pipeline of a connection of `shard`.
-    pub fn new(shard: &Rc<Shard>) -> Rc<Pipeline> {
+    pub fn new(shard: &Rc<Shard>, session: &Rc<Session>) -> Rc<Pipeline> {
         Rc::new(Pipeline {
             shard: shard.clone(),
+            session: session.clone(),
             entries: Queue::new(PIPELINE_DEPTH_MAX),
             inflight: Semaphore::new(CONNECTION_INFLIGHT_BYTES_MAX),
+            output: Semaphore::new(CONNECTION_OUTPUT_BYTES_MAX),
             ended: Cell::new(false),
             end: Event::new(),
         })
@@ -54,9 +68,18 @@ impl Pipeline {
         self.inflight.acquire(bytes.clamp(1, CONNECTION_INFLIGHT_BYTES_MAX)).await
     }
 
-    /// Adds the reply of the next request; false when the writer has ended.
+    /// Adds the reply of the next request, and waits while the answers before it that are whole
+    /// hold as much memory as they may; false when the writer has ended.
     pub async fn push(&self, reply: Reply, inflight: Permit) -> bool {
-        self.entries.push(Entry { reply, inflight }).await.is_ok()
+        let output = match &reply {
+            Reply::Done(Outcome::Answer(answer)) => {
+                let bytes = answer.len.clamp(1, CONNECTION_OUTPUT_BYTES_MAX);
+                Some(self.output.acquire(bytes).await)
+            }
+            _ => None,
+        };
+        let held = Held { _inflight: inflight, _output: output };
+        self.entries.push(Entry { reply, held }).await.is_ok()
     }
 
     /// No more requests will come; the writer ends after what is queued.
@@ -90,7 +113,7 @@ impl Pipeline {
 
     /// True when every response has left.
     async fn write_all(&self, stream: &Stream) -> bool {
-        let mut waiting: Option<(LocalFuture<Outcome>, Permit)> = None;
+        let mut waiting: Option<(LocalFuture<Outcome>, Held)> = None;
         loop {
             let first = match waiting.take() {
                 Some(first) => first,
@@ -100,15 +123,18 @@ impl Pipeline {
                 },
             };
             let mut batch = Batch::default();
-            let (mut rest, permit) = first;
-            batch.add(rest.as_mut().await, permit);
+            let (mut rest, held) = first;
+            batch.add(rest.as_mut().await, held);
             waiting = self.gather(&mut batch).await;
-            let Batch { parts, permits, close, .. } = batch;
-            if let Err(error) = send(stream, parts).await {
+            let Batch { parts, held, holds, close, .. } = batch;
+            self.session.sends_since(Some(self.shard.runtime().now()));
+            let sent = send(stream, parts).await;
+            self.session.sends_since(None);
+            if let Err(error) = sent {
                 debug!(%error, peer = %stream.peer_addr(), "the peer stopped reading");
                 return false;
             }
-            drop(permits);
+            drop((held, holds));
             self.shard.return_leases();
             if let Some(reason) = close {
                 debug!(reason, peer = %stream.peer_addr(), "connection closed");
@@ -118,17 +144,17 @@ impl Pipeline {
     }
 
     /// Adds what is ready behind the first response; returns the one that is not.
-    async fn gather(&self, batch: &mut Batch) -> Option<(LocalFuture<Outcome>, Permit)> {
+    async fn gather(&self, batch: &mut Batch) -> Option<(LocalFuture<Outcome>, Held)> {
         while !batch.is_full() {
             let entry = self.entries.try_pop()?;
             let in_turn = matches!(entry.reply, Reply::InTurn(_));
-            let (mut rest, permit) = into_future(entry);
+            let (mut rest, held) = into_future(entry);
             if in_turn {
-                return Some((rest, permit));
+                return Some((rest, held));
             }
             match poll_fn(|context| Poll::Ready(rest.as_mut().poll(context))).await {
-                Poll::Ready(outcome) => batch.add(outcome, permit),
-                Poll::Pending => return Some((rest, permit)),
+                Poll::Ready(outcome) => batch.add(outcome, held),
+                Poll::Pending => return Some((rest, held)),
             }
         }
         None
@@ -140,16 +166,18 @@ impl Pipeline {
 struct Batch {
     parts: Vec<Part>,
     len: usize,
-    permits: Vec<Permit>,
+    held: Vec<Held>,
+    holds: Vec<AnswerHold>,
     close: Option<&'static str>,
 }
 
 impl Batch {
-    fn add(&mut self, outcome: Outcome, permit: Permit) {
-        self.permits.push(permit);
+    fn add(&mut self, outcome: Outcome, held: Held) {
+        self.held.push(held);
         match outcome {
-            Outcome::Answer(Answer { parts, len }) => {
+            Outcome::Answer(Answer { parts, len, holds }) => {
                 self.parts.extend(parts);
+                self.holds.extend(holds);
                 self.len += len;
             }
             Outcome::Silent => {}
@@ -162,12 +190,12 @@ impl Batch {
     }
 }
 
-fn into_future(entry: Entry) -> (LocalFuture<Outcome>, Permit) {
+fn into_future(entry: Entry) -> (LocalFuture<Outcome>, Held) {
     let rest: LocalFuture<Outcome> = match entry.reply {
         Reply::Done(outcome) => Box::pin(std::future::ready(outcome)),
         Reply::Later(rest) | Reply::InTurn(rest) => rest,
     };
-    (rest, entry.inflight)
+    (rest, entry.held)
 }
 
 /// Sends memory with as few calls as possible and file ranges by `sendfile`.

@@ -78,7 +78,9 @@ fn failure(log: LogId, log_start: Offset, error: AppendError) -> AppendFailure {
         AppendError::Log(LogAppendError::Producer(refused)) => refused.code(),
         AppendError::Log(LogAppendError::Batch(refused)) => refused.code(),
         AppendError::Log(LogAppendError::Deleted) => ErrorCode::UnknownTopicOrPartition,
-        AppendError::Log(LogAppendError::NoMemory) => ErrorCode::KafkaStorageError,
+        AppendError::Log(LogAppendError::NoMemory | LogAppendError::DiskFull) => {
+            ErrorCode::KafkaStorageError
+        }
     };
     AppendFailure { code, message: Some(error.to_string()), log_start }
 }

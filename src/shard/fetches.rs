@@ -15,6 +15,7 @@ use crate::runtime::clock::Monotonic;
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Listener, select2};
+use crate::shard::answer_memory::AnswerHold;
 use crate::shard::message::{EpochEnd, FetchFailure, FetchPart, FetchTerms, FetchedPlace};
 use crate::shard::state::Shard;
 use crate::storage::{LogReadError, ReadBytes};
@@ -29,6 +30,8 @@ pub struct Fetched {
     pub place: FetchedPlace,
     /// The records.
     pub records: ReadBytes,
+    /// Counts what the records hold.
+    pub hold: AnswerHold,
 }
 
 /// What a fetch finds in one partition.
@@ -77,12 +80,15 @@ pub async fn fetch_here(
             changes.clear();
         }
         let hurried = haste.event.listen();
-        let results = read_all(parts, &leaders, terms.bytes_max, into_memory).await;
+        let (results, limited) =
+            read_all(shard, parts, &leaders, terms.bytes_max, into_memory).await;
         let bytes: usize = results.iter().flatten().map(|fetched| fetched.records.len()).sum();
         let must_answer = results.iter().any(|result| {
             result.as_ref().map_or(true, |fetched| fetched.place.diverging.is_some())
         });
-        if must_answer || bytes >= terms.bytes_min || haste.now.get() {
+        // Where memory is short there may be more than was found.
+        let enough = bytes >= terms.bytes_min || (limited && bytes > 0);
+        if must_answer || enough || haste.now.get() {
             return results;
         }
         let now = shard.runtime().now();
@@ -109,21 +115,25 @@ fn shared_deadline(now: Monotonic, wait_max: Duration) -> Monotonic {
     }
 }
 
+/// Reads each part in turn; true if less was read than wanted, because answers hold too much.
 async fn read_all(
+    shard: &Shard,
     parts: &[FetchPart],
     leaders: &[Option<Rc<Leader>>],
     bytes_max: usize,
     into_memory: bool,
-) -> Vec<FetchResult> {
+) -> (Vec<FetchResult>, bool) {
+    let mut limited = false;
     let mut left = bytes_max;
     let mut at_least_one = true;
     let mut results = Vec::with_capacity(parts.len());
     for (part, leader) in parts.iter().zip(leaders) {
         let result = match leader {
             Some(leader) => {
-                let reading =
-                    Reading { bytes_max: left.min(part.bytes_max), at_least_one, into_memory };
-                read_part(leader, part, reading).await
+                let (wanted, allowed) = (left.min(part.bytes_max), shard.answer_allowance());
+                limited |= allowed < wanted;
+                let reading = Reading { bytes_max: wanted.min(allowed), at_least_one, into_memory };
+                read_part(shard, leader, part, reading).await
             }
             None => Err(ErrorCode::UnknownTopicOrPartition.into()),
         };
@@ -135,7 +145,7 @@ async fn read_all(
         }
         results.push(result);
     }
-    results
+    (results, limited)
 }
 
 /// How one partition is read.
@@ -145,24 +155,33 @@ struct Reading {
     into_memory: bool,
 }
 
-async fn read_part(leader: &Leader, part: &FetchPart, reading: Reading) -> FetchResult {
+async fn read_part(
+    shard: &Shard,
+    leader: &Leader,
+    part: &FetchPart,
+    reading: Reading,
+) -> FetchResult {
     let Reading { bytes_max, at_least_one, into_memory } = reading;
     let (high_watermark, log_start) = (leader.high_watermark(), leader.log().start_offset());
     let fail = |code| FetchFailure { code, high_watermark, log_start };
     leader.check_epoch(part.leader_epoch).map_err(|error| fail(code_of(&error)))?;
     let diverging = diverging(leader, part).map_err(fail)?;
     let place = FetchedPlace { high_watermark, log_start, diverging };
+    let found = |records: ReadBytes| {
+        let hold = shard.answers().hold(records.memory());
+        Ok(Fetched { place, records, hold })
+    };
     if place.diverging.is_some() {
-        return Ok(Fetched { place, records: ReadBytes::default() });
+        return found(ReadBytes::default());
     }
     if bytes_max == 0 && !at_least_one {
         if part.offset < place.log_start || part.offset > place.high_watermark {
             return Err(fail(ErrorCode::OffsetOutOfRange));
         }
-        return Ok(Fetched { place, records: ReadBytes::default() });
+        return found(ReadBytes::default());
     }
     match leader.read(part.offset, bytes_max, at_least_one, into_memory).await {
-        Ok(records) => Ok(Fetched { place, records }),
+        Ok(records) => found(records),
         Err(error) => Err(fail(code_of(&error))),
     }
 }

@@ -5,6 +5,7 @@
 //! a partition's appends happen in the order in which its shard received them; every task of a
 //! shard is inside its gate. Deliberately absent: the wire protocol and Kafka's request types.
 
+mod answer_memory;
 mod appends;
 mod calls;
 pub mod fetch_session;
@@ -21,6 +22,7 @@ mod router;
 mod settings;
 mod state;
 
+pub use answer_memory::AnswerHold;
 pub use groups::{GroupAnswer, coordinate, coordinator_of, list_groups};
 pub use lookups::{
     TIMESTAMP_EARLIEST, TIMESTAMP_EARLIEST_LOCAL, TIMESTAMP_EARLIEST_PENDING, TIMESTAMP_LATEST,

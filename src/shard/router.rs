@@ -8,7 +8,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::model::{ErrorCode, LogId, ShardId};
+use crate::runtime::memory::Piece;
 use crate::runtime::sync::{join_all, oneshot};
+use crate::shard::answer_memory::AnswerHold;
 use crate::shard::appends::{LocalAppend, append_here};
 use crate::shard::calls::{CallReply, Received};
 use crate::shard::fetch_sum::FetchSum;
@@ -126,20 +128,30 @@ pub struct Routed {
     pub parts: Vec<ReadPart>,
     /// Their length in bytes.
     pub len: usize,
+    /// Counts what they hold, until the answer has left.
+    pub hold: AnswerHold,
 }
 
 impl From<Fetched> for Routed {
     fn from(fetched: Fetched) -> Routed {
         let len = fetched.records.len();
-        Routed { place: fetched.place, parts: fetched.records.into_parts(), len }
+        Routed {
+            place: fetched.place,
+            parts: fetched.records.into_parts(),
+            len,
+            hold: fetched.hold,
+        }
     }
 }
 
-impl From<Received> for Routed {
-    fn from(received: Received) -> Routed {
+impl Routed {
+    /// Of another shard: what it has lent, it counts itself.
+    fn received(shard: &Shard, received: Received) -> Routed {
         let len = received.pieces.iter().map(|piece| piece.len()).sum();
+        let own = received.pieces.iter().filter(|piece| !matches!(piece, Piece::Borrowed(_)));
+        let hold = shard.answers().hold(own.map(Piece::memory).sum());
         let parts = received.pieces.into_iter().map(ReadPart::Piece).collect();
-        Routed { place: received.place, parts, len }
+        Routed { place: received.place, parts, len, hold }
     }
 }
 
@@ -208,7 +220,7 @@ pub async fn fetch(
         let (sum, haste) = (sum.clone(), haste.clone());
         waits.push(async move {
             let results = match call {
-                Some(receiver) => receive(receiver).await,
+                Some(receiver) => receive(shard, receiver).await,
                 None => {
                     let tell = |bytes| {
                         if !alone {
@@ -232,10 +244,11 @@ pub async fn fetch(
     results
 }
 
-async fn receive(receiver: oneshot::Receiver<CallReply>) -> Vec<RoutedResult> {
+async fn receive(shard: &Shard, receiver: oneshot::Receiver<CallReply>) -> Vec<RoutedResult> {
     match receiver.await {
         Some(CallReply::Fetch(results)) => {
-            results.into_iter().map(|result| result.map(Routed::from)).collect()
+            let routed = |received| Routed::received(shard, received);
+            results.into_iter().map(|result| result.map(routed)).collect()
         }
         _ => Vec::new(),
     }

@@ -21,6 +21,7 @@ use crate::runtime::Runtime;
 use crate::runtime::memory::{LeaseReturns, LeaseTable};
 use crate::runtime::mesh::Mesh;
 use crate::runtime::sync::{Gate, Queue, oneshot};
+use crate::shard::answer_memory::AnswerMemory;
 use crate::shard::calls::{CallReply, Calls};
 use crate::shard::fetches::Haste;
 use crate::shard::groups::{Ground, Groups, snapshot_path};
@@ -58,6 +59,7 @@ pub struct Shard {
     /// Fetches of other shards that wait here, to be hurried.
     waiting: RefCell<FxHashMap<(usize, CallId), Rc<Haste>>>,
     lent: LeaseTable,
+    answers: AnswerMemory,
     borrowed: LeaseReturns,
     arrivals: Queue<MovedConnection>,
     producer_ids: ProducerIds,
@@ -84,6 +86,7 @@ impl Shard {
         Rc::new(Shard {
             place,
             log_budget: LogBudget::new(runtime.clone()),
+            answers: AnswerMemory::new(runtime.arena().bytes_max()),
             default_config: Rc::new(settings.topic_defaults.config().clone()),
             runtime,
             settings,
@@ -185,6 +188,16 @@ impl Shard {
 
     pub(super) fn waiting(&self) -> &RefCell<FxHashMap<(usize, CallId), Rc<Haste>>> {
         &self.waiting
+    }
+
+    /// What answers on their way hold.
+    pub(super) fn answers(&self) -> &AnswerMemory {
+        &self.answers
+    }
+
+    /// What further answers may hold.
+    pub(super) fn answer_allowance(&self) -> usize {
+        self.answers.allowance(self.lent.lent_bytes())
     }
 
     pub(super) fn lent(&self) -> &LeaseTable {

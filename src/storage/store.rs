@@ -4,6 +4,8 @@
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
 #[cfg(test)]
+mod full_tests;
+#[cfg(test)]
 mod held_tests;
 #[cfg(test)]
 mod lookup_tests;
@@ -30,7 +32,7 @@ use super::journal::{
     CommitObserver, EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence,
 };
 use super::log::directories;
-use super::log::engine::Engine;
+use super::log::engine::{Engine, FULL_TRIED_EVERY, STARVED_AFTER};
 use super::log::partition_log::LogShared;
 use super::log::{Log, LogConfig, LogState, StorageFailed};
 use crate::model::units::MIB;
@@ -256,6 +258,24 @@ impl Store {
         self.0.engine.journal.observe_commits(observer);
     }
 
+    /// Waits until an append waits for memory that writing does not give: somebody else holds it.
+    pub async fn starved(&self) {
+        let engine = &self.0.engine;
+        loop {
+            let starved = engine.starved.listen();
+            let at = engine.starved_at.get();
+            if at.is_some_and(|at| engine.runtime.now().saturating_since(at) < STARVED_AFTER) {
+                return;
+            }
+            starved.await;
+        }
+    }
+
+    /// Whether the disk is full: appends are refused until there is space again.
+    pub fn is_full(&self) -> bool {
+        self.0.engine.full_until().is_some()
+    }
+
     /// Waits until the directory fails, which it may never.
     pub async fn failed(&self) -> StorageFailed {
         loop {
@@ -335,6 +355,9 @@ impl StoreCore {
             match write_behind::due(&self) {
                 // A failure has poisoned the store, which the next turn sees.
                 Some(pass) => drop(self.write_behind(pass).await),
+                None if self.engine.full_until().is_some() => {
+                    timeout(&self.engine.runtime, FULL_TRIED_EVERY, wanted).await;
+                }
                 None => wanted.await,
             }
         }

@@ -23,7 +23,8 @@ fn one(answer: &FetchResponse<'static>) -> PartitionData<'static> {
     answer.responses[0].partitions[0].clone()
 }
 
-fn values_of(partition: &PartitionData<'_>) -> Vec<String> {
+/// The values of whole batches.
+pub fn values_of(partition: &PartitionData<'_>) -> Vec<String> {
     assert_eq!(partition.error_code, 0);
     let mut values = Vec::new();
     for batch in split(partition.records.bytes()) {

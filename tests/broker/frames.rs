@@ -1,7 +1,5 @@
 //! Bytes that are no request: each ends its own connection and nothing else.
 
-use std::fs;
-
 use klamm::protocol::api_key::ApiKey;
 use klamm::protocol::frame;
 use klamm::protocol::metadata_request::MetadataRequest;
@@ -10,25 +8,8 @@ use klamm::protocol::reader::Reader;
 
 use crate::healthy::Healthy;
 use crate::support::Broker;
+use crate::vitals::resident_bytes;
 use crate::wire::{Wire, batch, produce_request, request_frame};
-
-/// The broker's resident memory in bytes.
-pub fn resident_bytes(broker: &Broker) -> usize {
-    status_bytes(broker, "VmRSS:")
-}
-
-/// The most that the broker's resident memory has ever been, in bytes.
-pub fn peak_bytes(broker: &Broker) -> usize {
-    status_bytes(broker, "VmHWM:")
-}
-
-fn status_bytes(broker: &Broker, field: &str) -> usize {
-    let path = format!("/proc/{}/status", broker.pid());
-    let status = fs::read_to_string(path).expect("the broker runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("Linux tells it");
-    let number = line.trim().trim_end_matches(" kB");
-    number.parse::<usize>().expect("a number") * 1024
-}
 
 /// A body with its length before it.
 pub fn framed(body: &[u8]) -> Vec<u8> {

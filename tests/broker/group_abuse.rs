@@ -11,11 +11,12 @@ use klamm::protocol::leave_group_request::LeaveGroupRequest;
 use klamm::protocol::offset_commit_request::OffsetCommitRequest;
 use klamm::protocol::sync_group_request::SyncGroupRequest;
 
-use crate::frames::{framed, peak_bytes, resident_bytes};
+use crate::frames::framed;
 use crate::healthy::Healthy;
 use crate::member::{Member, SESSION_MS_MAX, SESSION_MS_MIN, fetch};
 use crate::offsets::BROKER;
 use crate::support::Broker;
+use crate::vitals::{peak_bytes, resident_bytes};
 use crate::wire::{Wire, request_frame};
 
 const MIB: usize = 1 << 20;

@@ -9,11 +9,11 @@ use klamm::model::ErrorCode::{self, *};
 use klamm::protocol::join_group_request::JoinGroupRequest;
 use klamm::protocol::offset_commit_request::OffsetCommitRequest;
 
-use crate::frames::resident_bytes;
 use crate::group_abuse::Neighbours;
 use crate::member::{Member, SESSION_MS_MIN};
 use crate::offsets::BROKER;
 use crate::support::Broker;
+use crate::vitals::resident_bytes;
 use crate::wire::{Wire, request_frame, request_frame_by};
 
 const GROUPS_VARIABLE: &str = "KLAMM_GROUPS";

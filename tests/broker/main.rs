@@ -3,7 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connections;
 mod deletion;
+mod disk_full;
 mod fetch;
 mod frames;
 mod group_abuse;
@@ -21,9 +23,13 @@ mod lookups;
 mod member;
 mod moves;
 mod offsets;
+mod pressure;
 mod produce;
 mod relaxed;
 mod reshard;
+mod restarts;
 mod start_stop;
+mod torture;
 mod versions;
+mod vitals;
 mod wire;

@@ -9,6 +9,7 @@ use klamm::protocol::api_key::ApiKey;
 use klamm::protocol::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use klamm::protocol::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use klamm::protocol::errors::{DecodeError, EncodeError};
 use klamm::protocol::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use klamm::protocol::frame::{self, RequestHeader};
@@ -191,6 +192,13 @@ impl Wire {
         R::read(body, version).expect("an answer of that version")
     }
 
+    /// The next answer, to whichever of several requests.
+    pub fn receive_next<R: Ask>(&mut self, version: i16) -> R::Answer {
+        let bytes = self.receive_frame().expect("an answer, not a closed connection");
+        let (_, body) = frame::response(bytes, R::KEY, version).expect("a response header");
+        R::read(body, version).expect("an answer of that version")
+    }
+
     /// Sends a request and takes its answer.
     pub fn ask<R: Ask>(&mut self, request: &R, version: i16) -> R::Answer {
         self.send(request, version);
@@ -248,6 +256,17 @@ impl Wire {
         let id = answer.topics[0].topic_id;
         self.await_partitions(name, partitions);
         id
+    }
+
+    /// Deletes a topic.
+    pub fn delete_topic(&mut self, name: &str) {
+        let request = DeleteTopicsRequest {
+            topics: vec![DeleteTopicState { name: Some(name.into()), ..Default::default() }],
+            timeout_ms: 30_000,
+            ..Default::default()
+        };
+        let answer = self.ask(&request, 6);
+        assert_eq!(answer.responses[0].error_code, 0, "{answer:?}");
     }
 
     /// Asks until every partition of a topic can be read: the first leader takes a moment.

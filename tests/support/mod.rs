@@ -44,6 +44,21 @@ impl Broker {
         Broker { child, port, admin_port, overrides, directory }
     }
 
+    /// Like `start`, by the command `under`, which ends in running what follows it; `None` where this
+    /// machine does not have it.
+    pub fn start_under(under: &[&str], overrides: &[&str]) -> Option<Broker> {
+        Command::new(under[0]).arg("--version").output().ok()?;
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let directory = tempfile::tempdir_in(root).expect("the target directory takes another");
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        let (port, admin_port) = (free_port(), free_port());
+        let ports = (port, admin_port);
+        let (child, ready) = launch_under(under, directory.path(), ports, &overrides);
+        let broker = Broker { child, port, admin_port, overrides, directory };
+        assert!(is_ready(&ready), "the broker did not start:\n{}", broker.log());
+        Some(broker)
+    }
+
     /// What a client connects to.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -226,6 +241,16 @@ fn spawn(
 
 /// A process that has just begun, and what tells when it is ready.
 fn launch(directory: &Path, ports: (u16, u16), overrides: &[String]) -> (Child, Receiver<()>) {
+    launch_under(&[], directory, ports, overrides)
+}
+
+/// Like `launch`, by a command that ends in running what follows it, if there is one.
+fn launch_under(
+    under: &[&str],
+    directory: &Path,
+    ports: (u16, u16),
+    overrides: &[String],
+) -> (Child, Receiver<()>) {
     let log = File::options().create(true).append(true).open(log_path(directory));
     let log = log.expect("the temporary directory takes a file");
     let errors = log.try_clone().expect("a file can be opened twice");
@@ -234,8 +259,9 @@ fn launch(directory: &Path, ports: (u16, u16), overrides: &[String]) -> (Child, 
         format!("admin.listener=127.0.0.1:{}", ports.1),
         format!("log.dirs={}", data_dir(directory).display()),
     ];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
-    command.arg("start").env("RUST_LOG", "info");
+    let words = [under, &[env!("CARGO_BIN_EXE_klamm"), "start"]].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).env("RUST_LOG", "info");
     for setting in settings.iter().chain(overrides) {
         command.args(["--override", setting]);
     }
@@ -274,6 +300,7 @@ fn is_ready(wait: &Receiver<()>) -> bool {
 /// Each test crate uses a part of this module; what another one uses is not dead.
 const _: fn() = || {
     let mut broker = Broker::start(&[]);
+    Broker::start_under(&[], &[]);
     broker.stop();
     broker.restart();
     broker.kill();

@@ -78,8 +78,17 @@ impl Process {
         let directory = DataDirectory::open(&self.runtime, &config.data_dir, config.node_id).await;
         let directory = directory.map_err(|error| error.to_string())?;
         let start_shards = |starts| Ok(start_shards(host, starts, setup.planted));
-        let started =
-            Assembly::start(&self.runtime, &config, directory, vec![ADDRESS], start_shards).await;
+        let connections_max = config.max_connections as usize;
+        let bound = vec![ADDRESS];
+        let started = Assembly::start(
+            &self.runtime,
+            &config,
+            directory,
+            bound,
+            connections_max,
+            start_shards,
+        )
+        .await;
         let (broker, shards) = started.map_err(|error| error.to_string())?;
         let recovered = &broker.recovered;
         *self.found.borrow_mut() = Some(Found {

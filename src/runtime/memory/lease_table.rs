@@ -5,7 +5,7 @@
 //! those that it has dropped, and they go back to their owner in one message a tick. If a borrowed
 //! lease is lost (a mesh that is dropped with messages in it), its chunk is never reused.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -28,6 +28,7 @@ pub struct LeaseTable {
     owner: ShardId,
     number: u32,
     lent: RefCell<Slab<Lease>>,
+    lent_bytes: Cell<usize>,
 }
 
 /// Where a lent lease belongs; not cloneable, so that it is given back once.
@@ -54,13 +55,14 @@ impl LeaseTable {
     /// An empty table of the shard `owner`.
     pub fn new(owner: ShardId) -> LeaseTable {
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
-        LeaseTable { owner, number, lent: RefCell::new(Slab::new()) }
+        LeaseTable { owner, number, lent: RefCell::new(Slab::new()), lent_bytes: Cell::new(0) }
     }
 
     /// Lends a lease to another shard.
     pub fn lend(&self, lease: Lease) -> RemoteLease {
         let address = NonNull::from(&*lease).cast();
         let bytes = lease.len();
+        self.lent_bytes.set(self.lent_bytes.get() + bytes);
         let slot = self.lent.borrow_mut().insert(lease) as u32;
         RemoteLease {
             address,
@@ -72,7 +74,13 @@ impl LeaseTable {
     /// Takes a lease back.
     pub fn give_back(&self, slot: LeaseSlot) {
         assert_eq!(slot.table, self.number, "a lease goes back to the table that lent it");
-        drop(self.lent.borrow_mut().remove(slot.slot as usize));
+        let lease = self.lent.borrow_mut().remove(slot.slot as usize);
+        self.lent_bytes.set(self.lent_bytes.get() - lease.len());
+    }
+
+    /// The bytes of all leases that are lent now.
+    pub fn lent_bytes(&self) -> usize {
+        self.lent_bytes.get()
     }
 
     /// Leases that are lent now.

@@ -22,6 +22,16 @@ pub enum Piece {
     Borrowed(BorrowedLease),
 }
 
+impl Piece {
+    /// The memory that it keeps from others, in bytes: of a buffer all, of a chunk its own part.
+    pub fn memory(&self) -> usize {
+        match self {
+            Piece::Aligned(buffer, _) => buffer.len(),
+            other => other.len(),
+        }
+    }
+}
+
 impl Deref for Piece {
     type Target = [u8];
 

@@ -98,9 +98,16 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let fresh = PathBuf::from(name);
-    let mut file = fs::File::create(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let written = || {
+        let mut file = fs::File::create(&fresh)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    if let Err(error) = written() {
+        // On a full disk even half a file takes space; the error is what counts.
+        drop(fs::remove_file(&fresh));
+        return Err(error);
+    }
     fs::rename(&fresh, path)?;
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => sync_dir(parent),

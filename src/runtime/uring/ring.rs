@@ -325,7 +325,10 @@ impl Ring {
     }
 
     fn drain_backlog(&self) {
-        while let Some((first, second)) = self.0.backlog.borrow().front().cloned() {
+        loop {
+            // Not in the loop's condition, where the borrow would last to the end of its body.
+            let front = self.0.backlog.borrow().front().cloned();
+            let Some((first, second)) = front else { return };
             if !self.try_push(&first, second.as_ref()) {
                 let pending = self.0.uring.borrow_mut().submission().len() as u32;
                 self.enter_now(pending);

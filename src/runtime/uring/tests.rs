@@ -51,6 +51,23 @@ async fn pair(runtime: &Runtime) -> (Stream, Stream) {
     (client, server)
 }
 
+#[test]
+fn more_operations_than_the_ring_has_entries_all_end() {
+    let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("a directory");
+    let path = directory.path().join("file");
+    run(move |runtime| async move {
+        let file = runtime.disk().open(&path, OpenMode::CREATE_DIRECT).await.expect("made");
+        let mut block = AlignedBuf::zeroed(BLOCK);
+        block.fill(7);
+        file.write_at(vec![Piece::Aligned(block, 0..BLOCK)], 0).await.expect("there is room");
+        let reads = (0..6_000).map(|_| file.read_at(AlignedBuf::zeroed(BLOCK), 0));
+        for (read, result) in join_all(reads).await {
+            assert_eq!(result.expect("the device is well"), BLOCK);
+            assert_eq!((read[0], read[BLOCK - 1]), (7, 7));
+        }
+    });
+}
+
 fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|i| (i * 31 + i / 251) as u8).collect()
 }

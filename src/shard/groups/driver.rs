@@ -418,6 +418,7 @@ fn code_of(error: &AppendError) -> ErrorCode {
         AppendError::Log(
             LogAppendError::Storage(_)
             | LogAppendError::NoMemory
+            | LogAppendError::DiskFull
             | LogAppendError::Producer(_)
             | LogAppendError::Batch(_),
         ) => ErrorCode::KafkaStorageError,

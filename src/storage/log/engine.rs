@@ -26,6 +26,11 @@ const COLD_READS_IN_FLIGHT_MAX: usize = 4;
 const JOURNAL_SHARE_FOR_APPENDS: f64 = 0.9;
 /// How often producers that wait for memory look whether there is some.
 const RELIEF_LOOKED_FOR_EVERY: Duration = Duration::from_millis(10);
+/// An append that has waited for memory for so long is not helped by writing alone: a pass takes a
+/// few seconds at most, and a client waits for half a minute.
+pub const STARVED_AFTER: Duration = Duration::from_secs(10);
+/// How often a full disk is tried again.
+pub const FULL_TRIED_EVERY: Duration = Duration::from_secs(1);
 /// The memory of all indexes of a store is bounded: beyond this they are read or built again.
 const INDEX_ENTRIES_MAX: usize = 8 * MIB / ENTRY_BYTES;
 
@@ -50,6 +55,10 @@ pub struct Engine {
     pub wanted: Event,
     /// Memory is short: the write-behind is to give back all that it can.
     pub short_of_memory: Cell<bool>,
+    /// When an append was last found to have waited for memory for long.
+    pub starved_at: Cell<Option<Monotonic>>,
+    /// Fires when one is.
+    pub starved: Event,
     /// Fires when chunks have become caches or are free.
     pub relieved: Event,
     /// Bytes appended since the last checkpoint began.
@@ -77,6 +86,8 @@ pub struct Engine {
     /// Entries of all indexes.
     index_entries: Cell<usize>,
     failed: RefCell<Option<StorageFailed>>,
+    /// The disk was full when it was last tried, which is then tried again at this time.
+    full_until: Cell<Option<Monotonic>>,
     durable: RefCell<VecDeque<Waiting>>,
     accepted: RefCell<VecDeque<Waiting>>,
     caches: RefCell<SegmentQueue>,
@@ -92,6 +103,8 @@ impl Engine {
             files: OpenSegments::default(),
             wanted: Event::new(),
             short_of_memory: Cell::new(false),
+            starved_at: Cell::new(None),
+            starved: Event::new(),
             relieved: Event::new(),
             appended: Cell::new(0),
             cold_reads: Semaphore::new(COLD_READS_IN_FLIGHT_MAX),
@@ -106,6 +119,7 @@ impl Engine {
             indexes: RefCell::default(),
             index_entries: Cell::new(0),
             failed: RefCell::default(),
+            full_until: Cell::new(None),
             durable: RefCell::default(),
             accepted: RefCell::default(),
             caches: RefCell::default(),
@@ -130,6 +144,32 @@ impl Engine {
         self.awoken.notify_all();
         self.remembered.notify_all();
         self.flush_armed.notify_all();
+    }
+
+    /// Notes that the disk has no space for what is behind the journal: appends are refused until a
+    /// later try succeeds. Nothing is lost by that: it is in the journal, and stays in memory.
+    pub fn note_full(&self, error: &std::io::Error) {
+        let until = self.runtime.now() + FULL_TRIED_EVERY;
+        if self.full_until.replace(Some(until)).is_none() {
+            let dir = self.dir.display();
+            tracing::error!(
+                %error,
+                "the disk of {dir} is full: producers are refused with KAFKA_STORAGE_ERROR and readers go on; free space there, and writing goes on by itself"
+            );
+        }
+        self.relieved.notify_all();
+    }
+
+    /// Notes that the disk has taken everything.
+    pub fn note_space(&self) {
+        if self.full_until.take().is_some() {
+            tracing::info!("the disk of {} has space again: writing goes on", self.dir.display());
+        }
+    }
+
+    /// When a full disk is tried again; `None` while it is not full.
+    pub fn full_until(&self) -> Option<Monotonic> {
+        self.full_until.get()
     }
 
     /// Makes `end` readable when the journal has reached `sequence`.
@@ -308,8 +348,13 @@ impl Engine {
         timeout(&self.runtime, RELIEF_LOOKED_FOR_EVERY, relieved).await;
     }
 
-    /// Tells the write-behind that producers wait for memory.
-    pub fn want_memory(&self) {
+    /// Tells the write-behind that a producer waits for memory, since then.
+    pub fn want_memory(&self, since: Monotonic) {
+        let now = self.runtime.now();
+        if now.saturating_since(since) >= STARVED_AFTER {
+            self.starved_at.set(Some(now));
+            self.starved.notify_all();
+        }
         self.short_of_memory.set(true);
         self.wanted.notify_all();
     }

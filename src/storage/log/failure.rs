@@ -69,6 +69,9 @@ pub enum LogAppendError {
     /// The directory has failed.
     #[error(transparent)]
     Storage(#[from] StorageFailed),
+    /// The disk is full: nothing is taken until there is space again.
+    #[error("the disk of the log directory is full; free space on it")]
+    DiskFull,
     /// The producer's sequence or epoch is wrong.
     #[error(transparent)]
     Producer(#[from] SequenceError),
@@ -113,4 +116,9 @@ pub struct SegmentDamaged {
     pub base: Offset,
     /// Where a batch should begin.
     pub position: u32,
+}
+
+/// Whether an error says that the disk, or what the user may have of it, is used up.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -26,7 +26,7 @@ use crate::record::{BATCH_HEADER_BYTES, BatchHeader, batch};
 use crate::runtime::Monotonic;
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
-use crate::runtime::sync::Event;
+use crate::runtime::sync::{Event, select2};
 use crate::storage::journal::entry::ENTRY_HEADER_BYTES;
 use crate::storage::journal::{EntryKind, ReserveError, Sequence};
 
@@ -370,7 +370,8 @@ impl Log {
     pub fn can_append(&self, bytes: usize) -> bool {
         let core = self.0.core();
         let active = core.active();
-        !active.is_cut()
+        self.0.engine.full_until().is_none()
+            && !active.is_cut()
             && !core.rolls_by_size(bytes)
             && active.window.room() >= bytes
             && self.0.engine.journal_takes(bytes + APPEND_OVERHEAD)
@@ -384,10 +385,14 @@ impl Log {
     )]
     pub async fn prepare_append(&self, bytes: usize) -> Result<(), LogAppendError> {
         let engine = &self.0.engine;
+        let began = engine.runtime.now();
         loop {
             let relieved = engine.relieved.listen();
             if let Some(failed) = engine.failure() {
                 return Err(failed.into());
+            }
+            if engine.full_until().is_some() {
+                return Err(LogAppendError::DiskFull);
             }
             let mut core = self.0.core_mut();
             if core.deleted {
@@ -408,7 +413,7 @@ impl Log {
             let grown = self.0.grow(&mut core, bytes);
             drop(core);
             if !grown {
-                engine.want_memory();
+                engine.want_memory(began);
                 engine.wait_relief(relieved).await;
                 continue;
             }
@@ -416,10 +421,14 @@ impl Log {
                 return Ok(());
             }
             engine.wanted.notify_all();
-            engine.journal.reserve(bytes + APPEND_OVERHEAD).await.map_err(|error| match error {
-                ReserveError::Poisoned(poisoned) => StorageFailed::from(poisoned),
-                ReserveError::TooLarge { .. } => StorageFailed(error.to_string().into()),
-            })?;
+            let room = engine.journal.reserve(bytes + APPEND_OVERHEAD);
+            // A full disk ends the wait, too: no checkpoint makes room then.
+            if let Some(room) = select2(room, engine.relieved.listen()).await.left() {
+                room.map_err(|error| match error {
+                    ReserveError::Poisoned(poisoned) => StorageFailed::from(poisoned),
+                    ReserveError::TooLarge { .. } => StorageFailed(error.to_string().into()),
+                })?;
+            }
             if !engine.journal_takes(bytes + APPEND_OVERHEAD) {
                 engine.wait_relief(relieved).await;
             }
@@ -551,7 +560,7 @@ impl LogShared {
         if self.engine.evict_until(|| window.grow(arena, header.size_bytes, 0)) {
             self.roll(core, window);
         } else if reason == RollReason::Offset {
-            self.engine.want_memory();
+            self.engine.want_memory(self.engine.runtime.now());
             return Err(LogAppendError::NoMemory);
         }
         // A roll by age or size waits for the next append when there is no memory.

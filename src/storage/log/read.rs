@@ -64,6 +64,17 @@ impl ReadBytes {
         self.bytes == 0
     }
 
+    /// The memory that the parts keep, in bytes; ranges of files keep none.
+    pub fn memory(&self) -> usize {
+        let parts = self.parts.iter();
+        parts
+            .map(|part| match part {
+                ReadPart::Piece(piece) => piece.memory(),
+                ReadPart::File(_) => 0,
+            })
+            .sum()
+    }
+
     /// The parts, in order.
     pub fn into_parts(self) -> Vec<ReadPart> {
         self.parts

@@ -29,6 +29,7 @@ impl LogShared {
     )]
     async fn load_tail_alone(self: &Rc<Self>) -> Result<(), LogAppendError> {
         let engine = &self.engine;
+        let began = engine.runtime.now();
         let place = {
             let core = self.core();
             let active = core.active();
@@ -68,7 +69,7 @@ impl LogShared {
                 return Ok(());
             }
             drop(core);
-            engine.want_memory();
+            engine.want_memory(began);
             engine.wait_relief(relieved).await;
         }
     }

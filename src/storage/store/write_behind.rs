@@ -20,6 +20,7 @@ use crate::storage::directory::partition_dir;
 use crate::storage::journal::Sequence;
 use crate::storage::log::directories;
 use crate::storage::log::engine::Engine;
+use crate::storage::log::failure::is_full;
 use crate::storage::log::partition_log::LogShared;
 use crate::storage::log::{Log, StorageFailed};
 
@@ -93,8 +94,14 @@ impl StoreCore {
             Ok(_) => self.finish(pass, progress, sequence).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = outcome {
-            engine.fail("writing segments or a checkpoint", &error);
+        match outcome {
+            Ok(()) => engine.note_space(),
+            // Nothing is synced of what was not written, so it may be written again later.
+            Err(error) if is_full(&error) => {
+                engine.note_full(&error);
+                return Err(StorageFailed(error.to_string().into()));
+            }
+            Err(error) => engine.fail("writing segments or a checkpoint", &error),
         }
         engine.relieved.notify_all();
         engine.failure().map_or(Ok(()), Err)
@@ -157,13 +164,13 @@ impl StoreCore {
         let engine = &self.engine;
         let disk = engine.runtime.disk();
         if progress.files.len() > FILES_SYNCED_ALONE_MAX {
-            disk.sync_filesystem(&engine.dir).await?;
+            disk.sync_filesystem(&engine.dir).await.map_err(sync_failed)?;
         } else {
             for file in &progress.files {
-                file.sync_data().await?;
+                file.sync_data().await.map_err(sync_failed)?;
             }
             for directory in &progress.directories {
-                disk.sync_dir(directory).await?;
+                disk.sync_dir(directory).await.map_err(sync_failed)?;
             }
         }
         if let Some(checkpoint) = progress.checkpoint {
@@ -247,6 +254,11 @@ impl Progress {
     }
 }
 
+/// Whatever the disk says, a sync that has failed is never tried again.
+fn sync_failed(error: io::Error) -> io::Error {
+    io::Error::other(format!("syncing: {error}"))
+}
+
 /// Whether a pass is due.
 pub(super) fn is_due(core: &StoreCore) -> bool {
     let engine = &core.engine;
@@ -260,6 +272,9 @@ pub(super) fn is_due(core: &StoreCore) -> bool {
 pub(super) fn due(core: &StoreCore) -> Option<Pass> {
     let engine = &core.engine;
     let now = engine.runtime.now();
+    if let Some(until) = engine.full_until() {
+        return (now >= until).then_some(Pass::Checkpoint { cut_after: None });
+    }
     let waited = now.saturating_since(core.short_pass_at.get());
     if engine.short_of_memory.get() && waited >= CUT_WHEN_SHORT_AFTER {
         core.short_pass_at.set(now);

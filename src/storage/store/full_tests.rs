@@ -1,0 +1,120 @@
+//! A full disk refuses appends and nothing else, is tried again, and loses nothing, in the simulator.
+
+use std::time::Duration;
+
+use super::model_tests::start;
+use crate::model::units::KIB;
+use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
+use crate::record::{BatchBuilder, BatchOptions};
+use crate::runtime::Runtime;
+use crate::runtime::sim::{Fault, SimOptions, World};
+use crate::storage::{AppendMode, Log, LogAppendError, LogConfig, Store};
+
+/// More than the disk has room for.
+const APPENDS_MAX: u32 = 1_000;
+
+fn open_log(store: &Store) -> Log {
+    let id = LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) };
+    let config = LogConfig { segment_bytes: 64 * KIB as u32, ..LogConfig::default() };
+    store.create(id, "orders", config)
+}
+
+async fn append(runtime: &Runtime, log: &Log) -> Result<(), LogAppendError> {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    builder.append(1_000, None, Some(&[1; 3 * KIB]), &[]);
+    let batch = builder.finish();
+    log.prepare_append(batch.len()).await?;
+    let now_ms = runtime.wall_clock_ms();
+    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
+    Ok(log.append(&batch, mode)?.ticket.wait().await?)
+}
+
+async fn read_all(log: &Log) -> Offset {
+    let end = log.end_offset();
+    let mut next = log.start_offset();
+    while next < end {
+        let read = log.read(next, 64 * KIB, end, true).await.expect("readers go on");
+        assert!(read.next > next, "nothing at {next}");
+        next = read.next;
+    }
+    next
+}
+
+#[test]
+fn appends_are_refused_until_there_is_space_and_all_is_kept() {
+    for seed in 0..20 {
+        let world = World::new(seed, SimOptions::default());
+        let host = world.host();
+        let runtime = host.runtime();
+        let (store, _) = world.run_until(start(&runtime));
+        let log = open_log(&store);
+        let mut kept = 0;
+        for _ in 0..2 {
+            host.set_disk_capacity(host.disk_bytes_used() + (20 + seed * 7) * KIB as u64);
+            let refused = world.run_until(async {
+                for _ in 0..APPENDS_MAX {
+                    if let Err(error) = append(&runtime, &log).await {
+                        return error;
+                    }
+                    kept += 1;
+                    // A pass that finds no space fails; what is in the journal does not.
+                    let _ = store.checkpoint().await;
+                }
+                panic!("the disk is never full");
+            });
+            assert_eq!(refused, LogAppendError::DiskFull, "seed {seed}");
+            assert!(store.is_full() && store.failure().is_none(), "seed {seed}");
+            assert_eq!(world.run_until(read_all(&log)), Offset(kept));
+            // Tried again meanwhile: a log that is idle may just fit, the next appends never do.
+            world.run_for(Duration::from_secs(5));
+            assert!(store.failure().is_none(), "seed {seed}");
+            host.set_disk_capacity(u64::MAX);
+            world.run_for(Duration::from_secs(3));
+            assert!(!store.is_full(), "seed {seed}: there is space again");
+            world.run_until(append(&runtime, &log)).expect("it goes on");
+            kept += 1;
+        }
+        assert!(world.fault_count(Fault::DiskFull) > 2);
+        host.set_disk_capacity(host.disk_bytes_used());
+        if seed % 2 == 0 {
+            host.kill();
+        } else {
+            host.power_loss();
+        }
+        host.set_disk_capacity(u64::MAX);
+        let runtime = host.runtime();
+        let (store, _) = world.run_until(start(&runtime));
+        let log = open_log(&store);
+        assert_eq!(log.end_offset(), Offset(kept), "seed {seed}: what was acknowledged is there");
+        assert_eq!(world.run_until(read_all(&log)), Offset(kept));
+    }
+}
+
+#[test]
+fn a_sync_that_fails_is_not_tried_again() {
+    let world = World::new(3, SimOptions::default());
+    let host = world.host();
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let log = open_log(&store);
+    let syncs = |world: &World| world.fault_count(Fault::SyncError);
+    let mut kept = 0;
+    while store.failure().is_none() {
+        if world.run_until(append(&runtime, &log)).is_ok() {
+            kept += 1;
+        }
+        if kept == 5 {
+            host.faults().strike_after(Fault::SyncError, 0);
+        }
+        let _ = world.run_until(store.checkpoint());
+    }
+    assert_eq!(syncs(&world), 1, "it has struck once, and the disk is well again");
+    world.run_for(Duration::from_secs(60));
+    let refused = world.run_until(append(&runtime, &log)).expect_err("never again");
+    assert!(matches!(refused, LogAppendError::Storage(_)), "{refused}");
+    host.kill();
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let end = open_log(&store).end_offset();
+    assert!(end >= Offset(kept), "{end} of {kept}");
+}
