@@ -69,8 +69,9 @@ pub fn resolve(listener: &Listener) -> Result<SocketAddr, AddressError> {
     }
 }
 
-/// How often a port in use is tried; a killed broker's was free after 16 ms at the most.
-const PROBES: usize = 100;
+/// How often a port in use is tried: a killed broker's is free after 16 ms, on a machine that is busy
+/// with others after most of a second.
+const PROBES: usize = 400;
 const PROBE_INTERVAL: Duration = Duration::from_millis(5);
 
 #[expect(

@@ -486,7 +486,7 @@ fn whatever_was_answered_survives_a_power_loss_at_any_moment() {
         vec![set_config("b", "flush.ms", "9"), delete("b")],
     ];
     let policy = ImagePolicy { subsets_max: 128, torn_per_write: 4, ..ImagePolicy::default() };
-    let distinct: usize = (0..2).map(|seed| check_images(seed, groups.clone(), &policy, 100)).sum();
+    let distinct: usize = (0..3).map(|seed| check_images(seed, groups.clone(), &policy, 100)).sum();
     assert!(distinct > 600, "only {distinct} different images");
 }
 

@@ -13,7 +13,7 @@ use klamm::protocol::sync_group_request::SyncGroupRequest;
 
 use crate::frames::framed;
 use crate::healthy::Healthy;
-use crate::member::{Member, SESSION_MS_MAX, SESSION_MS_MIN, fetch};
+use crate::member::{GroupAsked, Member, SESSION_MS_MAX, SESSION_MS_MIN, fetch};
 use crate::offsets::BROKER;
 use crate::support::Broker;
 use crate::vitals::{peak_bytes, resident_bytes};
@@ -340,7 +340,7 @@ fn very_many_keys_in_one_request_are_answered() {
     let long = "x".repeat(32_767);
     let told = fetch(&mut member.wire, &[("g", Some(&[(&long, &partitions)]))]);
     assert_eq!(told[0].topics[0].partitions.len(), MANY);
-    let groups: Vec<(&str, Option<&[(&str, &[i32])]>)> =
+    let groups: Vec<GroupAsked<'_>> =
         names[..MANY_GROUPS].iter().map(|name| (&**name, Option::None)).collect();
     assert_eq!(fetch(&mut member.wire, &groups).len(), MANY_GROUPS);
     // As many offsets as no batch holds are refused as a whole.

@@ -266,17 +266,17 @@ pub fn await_coordinator(wire: &mut Wire, group: &str) {
     assert!(served, "the coordinator does not answer");
 }
 
-/// OffsetFetch in version 9: each group with topics and partitions, or none for all.
-pub fn fetch(
-    wire: &mut Wire,
-    groups: &[(&str, Option<&[(&str, &[i32])]>)],
-) -> Vec<OffsetFetchResponseGroup<'static>> {
+/// A group with the topics and partitions that are asked for, or with none for all.
+pub type GroupAsked<'a> = (&'a str, Option<&'a [(&'a str, &'a [i32])]>);
+
+/// OffsetFetch in version 9.
+pub fn fetch(wire: &mut Wire, groups: &[GroupAsked<'_>]) -> Vec<OffsetFetchResponseGroup<'static>> {
     let topic = |(name, partitions): &(&str, &[i32])| OffsetFetchRequestTopics {
         name: (*name).to_owned().into(),
         partition_indexes: partitions.to_vec(),
         ..Default::default()
     };
-    let group = |(id, topics): &(&str, Option<&[(&str, &[i32])]>)| OffsetFetchRequestGroup {
+    let group = |(id, topics): &GroupAsked<'_>| OffsetFetchRequestGroup {
         group_id: (*id).to_owned().into(),
         topics: topics.map(|topics| topics.iter().map(topic).collect()),
         member_epoch: -1,

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use crate::kafka;
@@ -171,5 +170,4 @@ fn half_load_keeps_memory_and_latency_flat() {
     }
     let ledger = load.finish();
     ledger.check(&kafka::read_all(&broker.bootstrap(), "soak", 8));
-    thread::yield_now();
 }
