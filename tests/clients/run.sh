@@ -30,7 +30,7 @@ run_java() {
     "$RUN_JAVA" "$here/groups/Groups.java" "$broker"
 }
 
-[ "$#" -gt 0 ] || set -- matrix kafkajs python java tools goldens
+[ "$#" -gt 0 ] || set -- kafkajs python java tools
 [ -x "$klamm" ] || cargo build --bin klamm || exit 1
 install_all
 start_broker
