@@ -3,7 +3,7 @@
 # ones in consumer groups (groups/): kafkajs, kafka-python, Kafka's Java consumer, and Kafka's tools. They are
 # installed from their registries into target/clients once (install.sh); what cannot be had is skipped with a line.
 #
-# `tests/clients/run.sh [matrix] [kafkajs] [python] [java] [tools] [goldens]` runs those that are named, or all.
+# `tests/clients/run.sh [matrix] [kafkajs] [python] [java] [tools] [goldens]` runs those that are named, or the four of the groups.
 # `goldens` plays the scripts of tests/vectors/tools again with Kafka's tools, and fails where they now say
 # something else; KLAMM_RECORD=1 keeps what they say.
 set -u
