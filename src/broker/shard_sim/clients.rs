@@ -83,6 +83,9 @@ struct Line {
     unresolved: VecDeque<usize>,
     /// The last ones that are in the log.
     resolved: VecDeque<usize>,
+    /// This life's disk has refused one: those sent behind it are out of order, and nothing new is
+    /// sent before all have been sent again.
+    refused: bool,
 }
 
 /// A producer, which outlives the processes that it writes to.
@@ -105,6 +108,7 @@ impl Producer {
         let mut lines = self.lines.borrow_mut();
         lines.retain(|log, _| model.partitions.contains_key(log));
         for line in lines.values_mut() {
+            line.refused = false;
             if !self.idempotent {
                 line.unresolved.clear();
             }
@@ -132,6 +136,17 @@ impl Producer {
         let (client, base, promise) = (self.index, None, Promise::None);
         model.batches.push(Batch { log, client, records, bytes, sequenced, base, promise });
         number
+    }
+
+    /// Whether the disk has refused a batch of this partition in this life.
+    fn is_refused(&self, log: LogId) -> bool {
+        self.lines.borrow().get(&log).is_some_and(|line| line.refused)
+    }
+
+    fn refused(&self, log: LogId) {
+        if let Some(line) = self.lines.borrow_mut().get_mut(&log) {
+            line.refused = self.idempotent;
+        }
     }
 
     fn resolved(&self, log: LogId, number: usize) {
@@ -179,7 +194,13 @@ async fn answered(
                 life.model.borrow_mut().acknowledge(number, appended.base_offset.0, now);
                 producer.resolved(log, number);
             }
+            Err(failure)
+                if failure.code == ErrorCode::OutOfOrderSequenceNumber
+                    && producer.is_refused(log) => {}
             Err(failure) => {
+                if failure.code == ErrorCode::KafkaStorageError {
+                    producer.refused(log);
+                }
                 let own = life.model.borrow().batches[number].sequenced;
                 let told = || format!("batch {number}, {own:?}: {:?}", failure.message);
                 life.check_error(log, shard, failure.code, told);
@@ -213,6 +234,7 @@ pub async fn produce(life: Rc<Life>, producer: Rc<Producer>, shard: Rc<Shard>) {
     });
     while !life.is_over(&shard) {
         let mut logs: Vec<LogId> = (0..1 + life.choice(6)).filter_map(|_| life.any_log()).collect();
+        logs.retain(|log| !producer.is_refused(*log));
         logs.sort_unstable();
         logs.dedup();
         if logs.is_empty() {
