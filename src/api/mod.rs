@@ -9,6 +9,7 @@
 pub mod ask_each;
 pub mod cluster;
 pub mod configs;
+pub mod delete_records;
 pub mod encode;
 pub mod epochs;
 pub mod fetch;

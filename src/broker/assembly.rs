@@ -27,9 +27,7 @@ use crate::storage::directory::{self, DataDirectory};
 use crate::storage::journal::{JournalIdentity, JournalOptions};
 use crate::storage::log::LogState;
 use crate::storage::superblock::Superblock;
-use crate::storage::{
-    RecoverOptions, Recovered, StoreOptions, has_served, recover, remove_orphans,
-};
+use crate::storage::{RecoverOptions, Recovered, StoreOptions, has_served, recover};
 
 /// A broker that serves, seen from its control thread.
 pub struct Assembly {
@@ -82,9 +80,10 @@ impl Assembly {
         early.into_iter().for_each(|(shard, message)| control.take(shard, message));
         runtime.spawn(Lane::Hot, control.clone().receive());
         let (cleaner, dir) = (runtime.clone(), config.data_dir.clone());
-        let orphans = recovered.orphans.clone();
-        runtime
-            .spawn(Lane::Background, async move { remove_orphans(&cleaner, &dir, &orphans).await });
+        let leftovers = recovered.leftovers.clone();
+        runtime.spawn(Lane::Background, async move {
+            leftovers.remove(&cleaner, &dir).await;
+        });
         Ok((Assembly { runtime: runtime.clone(), directory, control, recovered }, shards))
     }
 

@@ -12,7 +12,9 @@ use crate::metadata::commands::{BrokerConfigRules, CommandError, Settings as Com
 use crate::metadata::{Broker, Listener};
 use crate::model::ErrorCode;
 use crate::server::QuotaLimits;
-use crate::shard::{AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings};
+use crate::shard::{
+    AdvertisedListener, CoordinationSettings, OffsetsTopic, RetentionSettings, Settings,
+};
 
 /// What clients are told of the listeners: a port 0 becomes the one that the kernel chose.
 pub fn advertised(config: &BrokerConfig, bound: &[SocketAddr]) -> Vec<AdvertisedListener> {
@@ -45,6 +47,10 @@ pub fn of_shards(
         producer_expiration_ms: saturating(config.producer_id_expiration_ms),
         connections_move_to_owner: config.move_connections_to_owner,
         groups: groups(&config.groups, config.memory_bytes as usize / config.shard_cpus.len()),
+        retention: RetentionSettings {
+            initial_delay: Duration::from_millis(config.initial_task_delay_ms),
+            check_interval: Duration::from_millis(config.retention_check_interval_ms),
+        },
         topic_defaults: config.topic_defaults.clone(),
         broker_configs: config.entries.clone(),
     }

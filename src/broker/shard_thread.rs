@@ -71,6 +71,7 @@ pub async fn open(runtime: &Runtime, start: ShardStart) -> Option<Serving> {
         return None;
     }
     watch_store(&shard);
+    shard::retain(&shard);
     shard.mesh().send(control, Message::Started(Ok(())));
     Some(Serving { shard, acceptor })
 }

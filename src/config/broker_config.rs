@@ -60,6 +60,10 @@ pub struct BrokerConfig {
     pub described_partitions_max: u32,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered.
     pub producer_id_expiration_ms: u64,
+    /// `log.initial.task.delay.ms`: from the start until old records are looked for.
+    pub initial_task_delay_ms: u64,
+    /// `log.retention.check.interval.ms`: how often they are looked for.
+    pub retention_check_interval_ms: u64,
     /// `group.*` and `offsets.*`.
     pub groups: GroupConfig,
     /// The CPU of each shard: `num.shards` of them, from `shard.cpus`.
@@ -140,6 +144,8 @@ impl BrokerConfig {
             fetch_sessions_max: count(&settings, "max.incremental.fetch.session.cache.slots", 0)?,
             described_partitions_max: count(&settings, "max.request.partition.size.limit", 1)?,
             producer_id_expiration_ms: count(&settings, "producer.id.expiration.ms", 1)?.into(),
+            initial_task_delay_ms: millis(&settings, "log.initial.task.delay.ms"),
+            retention_check_interval_ms: millis(&settings, "log.retention.check.interval.ms"),
             groups: groups(&settings)?,
             control_cpu: control_cpu(&settings, machine)?,
             memory_bytes: memory_bytes(&settings, machine, shard_cpus.len())?,
@@ -159,6 +165,11 @@ fn count(settings: &Settings, name: &str, least: u32) -> Result<u32, ConfigError
     number
         .filter(|number| *number >= least)
         .ok_or_else(|| settings.invalid(name, format!("it takes an integer of at least {least}")))
+}
+
+/// A time whose validator keeps it at 0 or more.
+fn millis(settings: &Settings, name: &str) -> u64 {
+    settings.number(name).and_then(|ms| u64::try_from(ms).ok()).unwrap_or(u64::MAX)
 }
 
 fn check_roles(settings: &Settings) -> Result<(), ConfigError> {
@@ -227,10 +238,10 @@ fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
         session_timeout_ms_min: count("group.min.session.timeout.ms", 1)?,
         members_max: count("group.max.size", 1)?,
         offset_metadata_bytes_max: count("offset.metadata.max.bytes", 0)?,
-        offsets_retention_check_interval_ms: settings
-            .number("offsets.retention.check.interval.ms")
-            .and_then(|ms| u64::try_from(ms).ok())
-            .unwrap_or(u64::MAX),
+        offsets_retention_check_interval_ms: millis(
+            settings,
+            "offsets.retention.check.interval.ms",
+        ),
         offsets_retention_minutes: count("offsets.retention.minutes", 1)?,
         offsets_topic_partitions: count("offsets.topic.num.partitions", 1)?,
         offsets_topic_replication_factor: settings

@@ -3,6 +3,8 @@
 //! A test holds this list against every key of Kafka's table. Notes end the sentence "… has no
 //! effect: …", refusals the sentence "… is refused: …".
 
+use crate::model::config_key::ConfigValue;
+
 /// What becomes of a key that an operator gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -15,6 +17,18 @@ pub enum Disposition {
 }
 
 use Disposition::{Implemented, Noted, Refused};
+
+/// What a value of a key that acts asks for and does not get yet.
+pub fn missing_part(name: &str, value: &ConfigValue) -> Option<&'static str> {
+    match (name, value) {
+        ("log.cleanup.policy", ConfigValue::List(parts))
+            if parts.iter().any(|one| one == "compact") =>
+        {
+            Some("compact keeps every record until a later version compacts")
+        }
+        _ => None,
+    }
+}
 
 /// The disposition of a known key: that of its own name, or else of the longest beginning listed.
 pub fn disposition(name: &str) -> Disposition {
@@ -62,6 +76,8 @@ const RULES: &[(&[&str], Disposition)] = &[
             "listeners",
             "log.dir",
             "log.dirs",
+            "log.initial.task.delay.ms",
+            "log.retention.check.interval.ms",
             "max.connections",
             "max.connections.per.ip",
             "max.incremental.fetch.session.cache.slots",
@@ -84,34 +100,27 @@ const RULES: &[(&[&str], Disposition)] = &[
     (
         &[
             "compression.type",
+            "log.cleanup.policy",
             "log.flush.interval.messages",
             "log.flush.interval.ms",
             "log.flush.scheduler.interval.ms",
             "log.message.timestamp.after.max.ms",
             "log.message.timestamp.before.max.ms",
             "log.message.timestamp.type",
+            "log.retention.bytes",
+            "log.retention.hours",
+            "log.retention.minutes",
+            "log.retention.ms",
             "log.roll.hours",
             "log.roll.jitter.hours",
             "log.roll.jitter.ms",
             "log.roll.ms",
             "log.segment.bytes",
+            "log.segment.delete.delay.ms",
             "message.max.bytes",
             "min.insync.replicas",
         ],
         Implemented,
-    ),
-    // Defaults of the topics' keys that are stored and described.
-    (
-        &[
-            "log.cleanup.policy",
-            "log.retention.bytes",
-            "log.retention.check.interval.ms",
-            "log.retention.hours",
-            "log.retention.minutes",
-            "log.retention.ms",
-            "log.segment.delete.delay.ms",
-        ],
-        Noted("it is stored and described, a later version removes old records"),
     ),
     (&["log.cleaner.*"], Noted("it is stored and described, a later version compacts")),
     (
@@ -164,7 +173,7 @@ const RULES: &[(&[&str], Disposition)] = &[
         Noted("the journal makes offsets durable with the records, there is no interval"),
     ),
     (
-        &["log.dir.failure.timeout.ms", "log.initial.task.delay.ms"],
+        &["log.dir.failure.timeout.ms"],
         Noted("a data directory whose disk fails is given up at once"),
     ),
     (

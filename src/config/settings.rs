@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::disposition::{Disposition, disposition};
+use super::disposition::{Disposition, disposition, missing_part};
 use super::nearest::nearest;
 use super::properties::{self, PropertiesError};
 use crate::model::config_key::{
@@ -146,6 +146,18 @@ pub enum Remark {
         /// What replaces it, or from when it acts.
         note: &'static str,
     },
+    /// A value that asks for more than there is.
+    #[error("{place}: {key}={value} acts in part: {note}")]
+    InPart {
+        /// Where it was written.
+        place: Place,
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// What does not act.
+        note: &'static str,
+    },
 }
 
 fn did_you_mean(nearest: Option<&'static str>) -> String {
@@ -195,7 +207,13 @@ impl Settings {
                 Disposition::Noted(note) => {
                     remarks.push(Remark::NoEffect { place: place(), key: key.name, note });
                 }
-                Disposition::Refused(_) | Disposition::Implemented => {}
+                Disposition::Implemented => {
+                    remarks.extend(missing_part(name, &value).map(|note| {
+                        let (place, value) = (place(), shown(key, &one.text));
+                        Remark::InPart { place, key: key.name, value, note }
+                    }))
+                }
+                Disposition::Refused(_) => {}
             }
         }
         Ok((Settings { given, has_file: file.is_some() }, remarks))

@@ -98,7 +98,7 @@ fn the_shipped_file_shows_defaults_of_keys_that_act() {
             assert_eq!(key.default, Some(value), "{name}");
         }
     }
-    assert_eq!(key_count, 15);
+    assert_eq!(key_count, 17);
 }
 
 /// What a configuration says, without the texts that DescribeConfigs repeats.
@@ -138,19 +138,27 @@ const ACTING: &[(&str, &[&str])] = &[
         &["listener.security.protocol.map=A:PLAINTEXT", "listeners=A://:1"],
     ),
     ("listeners", &["listeners=PLAINTEXT://:1"]),
+    ("log.cleanup.policy", &["log.cleanup.policy=compact"]),
     ("log.dir", &["log.dir=d"]),
     ("log.dirs", &["log.dirs=d"]),
     ("log.flush.interval.messages", &["log.flush.interval.messages=5"]),
     ("log.flush.interval.ms", &["log.flush.interval.ms=5"]),
     ("log.flush.scheduler.interval.ms", &["log.flush.scheduler.interval.ms=5"]),
+    ("log.initial.task.delay.ms", &["log.initial.task.delay.ms=5"]),
     ("log.message.timestamp.after.max.ms", &["log.message.timestamp.after.max.ms=5"]),
     ("log.message.timestamp.before.max.ms", &["log.message.timestamp.before.max.ms=5"]),
     ("log.message.timestamp.type", &["log.message.timestamp.type=LogAppendTime"]),
+    ("log.retention.bytes", &["log.retention.bytes=5"]),
+    ("log.retention.check.interval.ms", &["log.retention.check.interval.ms=5"]),
+    ("log.retention.hours", &["log.retention.hours=5"]),
+    ("log.retention.minutes", &["log.retention.minutes=5"]),
+    ("log.retention.ms", &["log.retention.ms=5"]),
     ("log.roll.hours", &["log.roll.hours=5"]),
     ("log.roll.jitter.hours", &["log.roll.jitter.hours=5"]),
     ("log.roll.jitter.ms", &["log.roll.jitter.ms=5"]),
     ("log.roll.ms", &["log.roll.ms=5"]),
     ("log.segment.bytes", &["log.segment.bytes=1048577"]),
+    ("log.segment.delete.delay.ms", &["log.segment.delete.delay.ms=5"]),
     ("max.connections", &["max.connections=5"]),
     ("max.connections.per.ip", &["max.connections.per.ip=5"]),
     ("max.incremental.fetch.session.cache.slots", &["max.incremental.fetch.session.cache.slots=5"]),
@@ -373,6 +381,14 @@ fn remarks_help_with_typing_errors() {
         ["server.properties:1: offsets.load.buffer.size has no effect: the coordinator reads in \
           pieces of its own size, and its records are not compressed"]
     );
+    assert_eq!(
+        remarks("log.cleanup.policy=compact,delete"),
+        [
+            "server.properties:1: log.cleanup.policy=compact,delete acts in part: compact keeps every \
+          record until a later version compacts"
+        ]
+    );
+    assert_eq!(remarks("log.cleanup.policy=delete"), [""; 0]);
 }
 
 #[test]

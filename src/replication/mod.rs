@@ -5,5 +5,7 @@
 //! their fetches and the shrinking and growing of the in-sync set.
 
 mod leader;
+mod trimming;
 
 pub use leader::{AppendError, Leader, PendingAppend, ReadError};
+pub use trimming::{DeletionError, OFFSET_HIGH_WATERMARK};

@@ -10,7 +10,9 @@ use crate::api::reply::Reply;
 use crate::api::request::RequestContext;
 use crate::api::session::Session;
 use crate::api::versions;
-use crate::api::{cluster, configs, epochs, fetch, find_coordinator, group_admin, groups};
+use crate::api::{
+    cluster, configs, delete_records, epochs, fetch, find_coordinator, group_admin, groups,
+};
 use crate::api::{
     list_offsets, log_dirs, metadata, offset_fetch, offsets, produce, producer_ids, topics,
 };
@@ -195,6 +197,10 @@ fn handle_admin(
         ApiKey::DeleteTopics => {
             let request = decode!(body, version, delete_topics_request::DeleteTopicsRequest);
             topics::delete_topics(context, &request)
+        }
+        ApiKey::DeleteRecords => {
+            let request = decode!(body, version, delete_records_request::DeleteRecordsRequest);
+            delete_records::delete_records(context, &request)
         }
         ApiKey::CreatePartitions => {
             let request =

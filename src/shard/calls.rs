@@ -7,7 +7,7 @@ use slab::Slab;
 
 use crate::coordinator::message as coordinator;
 use crate::metadata::commands::{CommandError, Reply};
-use crate::model::{ErrorCode, LogId};
+use crate::model::{ErrorCode, LogId, Offset};
 use crate::runtime::memory::{LeaseReturns, Piece};
 use crate::runtime::sync::oneshot;
 use crate::shard::fetch_sum::FetchSum;
@@ -34,6 +34,8 @@ pub enum CallReply {
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of a look-up by epoch.
     EpochEnds(Vec<Result<EpochEnd, ErrorCode>>),
+    /// Of a deletion of records.
+    DeleteRecords(Vec<Result<Offset, ErrorCode>>),
     /// Of a question for the sizes of logs.
     LogSizes(Vec<(LogId, u64)>),
     /// Of a question to the group coordinator.
@@ -49,6 +51,7 @@ impl CallReply {
             Answer::Append(results) => CallReply::Append(results),
             Answer::Offsets(results) => CallReply::Offsets(results),
             Answer::EpochEnds(results) => CallReply::EpochEnds(results),
+            Answer::DeleteRecords(results) => CallReply::DeleteRecords(results),
             Answer::LogSizes(sizes) => CallReply::LogSizes(sizes),
             Answer::Coordinated(answer) => CallReply::Coordinated(*answer),
             Answer::Fetch(results) => CallReply::Fetch(

@@ -15,6 +15,7 @@ use crate::shard::fetches::{Fetched, Haste, fetch_here};
 use crate::shard::groups;
 use crate::shard::lookups;
 use crate::shard::message::{Answer, Call, CallId, FetchCall, Message, RemoteFetched, RemotePiece};
+use crate::shard::retention;
 use crate::shard::state::Shard;
 use crate::storage::ReadPart;
 
@@ -104,6 +105,9 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
             Call::EpochEnds(queries) => {
                 Answer::EpochEnds(lookups::epoch_ends_here(&serving, &queries))
             }
+            Call::DeleteRecords(parts) => {
+                Answer::DeleteRecords(retention::delete_records_here(&serving, &parts).await)
+            }
             Call::LogSizes => Answer::LogSizes(lookups::log_sizes_here(&serving)),
             Call::Coordinate(..) => unreachable!("taken above, in order"),
         };
@@ -120,6 +124,7 @@ fn refusal(call: &Call) -> Answer {
         Call::Fetch(fetch) => Answer::Fetch(fetch.parts.iter().map(|_| Err(code.into())).collect()),
         Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),
         Call::EpochEnds(queries) => Answer::EpochEnds(vec![Err(code); queries.len()]),
+        Call::DeleteRecords(parts) => Answer::DeleteRecords(vec![Err(code); parts.len()]),
         Call::LogSizes => Answer::LogSizes(Vec::new()),
         Call::Coordinate(_, request) => {
             Answer::Coordinated(Box::new(request.refused(ErrorCode::NotCoordinator)))

@@ -75,6 +75,8 @@ pub enum Call {
     Offsets(Vec<OffsetQuery>),
     /// Look up the end of leader epochs.
     EpochEnds(Vec<EpochQuery>),
+    /// Delete the oldest records.
+    DeleteRecords(Vec<RecordDeletion>),
     /// Tell how large the logs are.
     LogSizes,
     /// Ask a partition of the group coordinator.
@@ -91,6 +93,8 @@ pub enum Answer {
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of [`Call::EpochEnds`].
     EpochEnds(Vec<Result<EpochEnd, ErrorCode>>),
+    /// Of [`Call::DeleteRecords`]: the first offset that is left.
+    DeleteRecords(Vec<Result<Offset, ErrorCode>>),
     /// Of [`Call::LogSizes`]: every log of the shard and its bytes.
     LogSizes(Vec<(LogId, u64)>),
     /// Of [`Call::Coordinate`].
@@ -255,6 +259,15 @@ pub struct EpochEnd {
     pub epoch: LeaderEpoch,
     /// The offset after its last record, -1 if there is none.
     pub end: Offset,
+}
+
+/// A part of DeleteRecords.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordDeletion {
+    /// The partition.
+    pub log: LogId,
+    /// Records before this offset go; -1 stands for the high watermark.
+    pub before: Offset,
 }
 
 /// A connection between two shards: its descriptor and who is on the other side.

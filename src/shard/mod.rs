@@ -18,6 +18,7 @@ mod mailbox;
 mod message;
 mod placement;
 mod producer_ids;
+mod retention;
 mod router;
 mod settings;
 mod state;
@@ -31,11 +32,13 @@ pub use lookups::{
 pub use mailbox::serve;
 pub use message::{
     AppendFailure, Appended, EpochEnd, EpochQuery, FetchFailure, FetchPart, FetchTerms,
-    FetchedPlace, Message, MovedClient, MovedConnection, OffsetFound, OffsetQuery,
+    FetchedPlace, Message, MovedClient, MovedConnection, OffsetFound, OffsetQuery, RecordDeletion,
 };
 pub use placement::owner;
+pub use retention::{Passed, RetentionSettings, expire_segments, retain};
 pub use router::{
-    Appends, Routed, RoutedResult, SentAppends, epoch_ends, fetch, log_sizes, offsets,
+    Appends, Routed, RoutedResult, SentAppends, delete_records, epoch_ends, fetch, log_sizes,
+    offsets,
 };
 pub use settings::{
     AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings, SharedSettings,

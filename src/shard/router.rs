@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::model::{ErrorCode, LogId, ShardId};
+use crate::model::{ErrorCode, LogId, Offset, ShardId};
 use crate::runtime::memory::Piece;
 use crate::runtime::sync::{join_all, oneshot};
 use crate::shard::answer_memory::AnswerHold;
@@ -18,8 +18,9 @@ use crate::shard::fetches::{Fetched, Haste, fetch_here};
 use crate::shard::lookups;
 use crate::shard::message::{
     AppendFailure, AppendPart, Appended, Call, EpochEnd, EpochQuery, FetchCall, FetchFailure,
-    FetchPart, FetchTerms, FetchedPlace, Message, OffsetFound, OffsetQuery,
+    FetchPart, FetchTerms, FetchedPlace, Message, OffsetFound, OffsetQuery, RecordDeletion,
 };
+use crate::shard::retention;
 use crate::shard::state::Shard;
 use crate::storage::ReadPart;
 
@@ -307,6 +308,31 @@ pub async fn epoch_ends(
                 None => lookups::epoch_ends_here(shard, &group.parts),
                 Some(receiver) => match receiver.await {
                     Some(CallReply::EpochEnds(results)) => results,
+                    _ => Vec::new(),
+                },
+            };
+            (group.places, results)
+        });
+    }
+    reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
+}
+
+/// Deletes records on every shard that owns one of `parts`; each result is the first offset that is
+/// left, durably.
+pub async fn delete_records(
+    shard: &Rc<Shard>,
+    parts: Vec<RecordDeletion>,
+) -> Vec<Result<Offset, ErrorCode>> {
+    let count = parts.len();
+    let mut waits = Vec::new();
+    for group in group_by_owner(shard, parts, |part| part.log) {
+        let call = (group.owner != shard.id())
+            .then(|| shard.call(group.owner, Call::DeleteRecords(group.parts.clone())));
+        waits.push(async move {
+            let results = match call {
+                None => retention::delete_records_here(shard, &group.parts).await,
+                Some(receiver) => match receiver.await {
+                    Some(CallReply::DeleteRecords(results)) => results,
                     _ => Vec::new(),
                 },
             };

@@ -7,6 +7,7 @@ use crate::coordinator::partition::CoordinatorSettings;
 use crate::model::BrokerId;
 use crate::model::config_key::ConfigEntry;
 use crate::model::topic_config::TopicDefaults;
+use crate::shard::retention::RetentionSettings;
 
 /// A listener as clients are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Settings {
     pub connections_move_to_owner: bool,
     /// `group.*` and `offsets.*`.
     pub groups: CoordinationSettings,
+    /// When old records are looked for.
+    pub retention: RetentionSettings,
     /// What topics inherit from the broker's configuration.
     pub topic_defaults: TopicDefaults,
     /// The broker's own configuration, for DescribeConfigs.

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tracing::{error, info};
@@ -20,7 +21,7 @@ use crate::replication::Leader;
 use crate::runtime::Runtime;
 use crate::runtime::memory::{LeaseReturns, LeaseTable};
 use crate::runtime::mesh::Mesh;
-use crate::runtime::sync::{Gate, Queue, oneshot};
+use crate::runtime::sync::{Event, Gate, Queue, oneshot};
 use crate::shard::answer_memory::AnswerMemory;
 use crate::shard::calls::{CallReply, Calls};
 use crate::shard::fetches::Haste;
@@ -29,6 +30,7 @@ use crate::shard::log_budget::LogBudget;
 use crate::shard::message::{Call, CallId, Message, MovedConnection};
 use crate::shard::placement;
 use crate::shard::producer_ids::ProducerIds;
+use crate::shard::retention::RetentionClock;
 use crate::shard::settings::{CoordinationSettings, SharedSettings};
 use crate::storage::{LogConfig, Store};
 
@@ -66,8 +68,10 @@ pub struct Shard {
     metrics: Rc<ShardMetrics>,
     groups: Rc<Groups>,
     log_budget: LogBudget,
+    retention_clock: RefCell<RetentionClock>,
     gate: Gate,
     stopping: Cell<bool>,
+    stopped: Event,
 }
 
 impl Shard {
@@ -87,6 +91,7 @@ impl Shard {
             place,
             log_budget: LogBudget::new(runtime.clone()),
             answers: AnswerMemory::new(runtime.arena().bytes_max()),
+            retention_clock: RetentionClock::new(runtime.wall_clock_ms(), runtime.now()).into(),
             default_config: Rc::new(settings.topic_defaults.config().clone()),
             runtime,
             settings,
@@ -105,6 +110,7 @@ impl Shard {
             metrics,
             gate: Gate::new(),
             stopping: Cell::new(false),
+            stopped: Event::new(),
         })
     }
 
@@ -158,9 +164,20 @@ impl Shard {
         self.stopping.get()
     }
 
+    /// The time by which records are old.
+    pub(super) fn retention_clock(&self) -> &RefCell<RetentionClock> {
+        &self.retention_clock
+    }
+
+    /// Fires when the broker is told to stop.
+    pub(super) fn stopped(&self) -> &Event {
+        &self.stopped
+    }
+
     /// Nothing new is served from now on.
     pub fn begin_stop(&self) {
         self.stopping.set(true);
+        self.stopped.notify_all();
         self.arrivals.close();
         for haste in self.waiting.borrow().values() {
             haste.give();
@@ -398,6 +415,7 @@ impl Shard {
             flush_messages: config.flush_messages,
             flush_ms: config.flush_ms,
             producer_expiration_ms: self.settings.producer_expiration_ms,
+            file_delete_delay: Duration::from_millis(config.file_delete_delay_ms),
         }
     }
 

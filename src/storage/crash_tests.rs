@@ -1,26 +1,29 @@
 //! Crash images of whole directories: stores of changing number, their recovery, and its crashes.
 //!
 //! Each run is four processes on one disk, with 1, 4, 2 and 1 slots; they append to durable and to
-//! relaxed logs, roll, checkpoint, create and delete, and end by `kill -9`, the last one cleanly.
+//! relaxed logs, roll, checkpoint, create and delete, cut off old records, and end by `kill -9`, the last one cleanly.
 //! Every process is recorded from before its recovery on. Each image is recovered for yet another
 //! number of slots: every log must hold, byte for byte, a run of what was appended that reaches at
-//! least what was promised. A second recovery must agree, also when the first one crashed.
+//! least what was promised, from a start that nobody was told to be further. A second recovery must agree, also when the first one crashed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
 use crate::model::units::{BLOCK, MIB};
-use crate::model::{LeaderEpoch, LogId, PartitionIndex, TopicId};
+use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::record::batch::{set_base_offset, set_leader_epoch};
 use crate::record::{BatchBuilder, BatchOptions};
 use crate::runtime::sim::{Host, ImagePolicy, SimOptions, World};
 use crate::runtime::{Lane, Runtime};
 
-use super::directory::{DirectoryId, segment_path};
+use super::directory::{
+    DirectoryId, is_deleted_name, parse_file_base, parse_segment_name, partition_dir, segment_path,
+};
 use super::journal::{JournalIdentity, JournalOptions, ScanReport};
 use super::log::replay::ReplayReport;
 use super::superblock::Superblock;
@@ -32,11 +35,14 @@ const SLOTS: [u16; 4] = [1, 4, 2, 1];
 const DISTINCT_MIN: usize = 10_000;
 const EPOCH: LeaderEpoch = LeaderEpoch(3);
 
-/// The end of a log that is promised: after a power failure, and after the death of the process.
+/// The end of a log that is promised, after a power failure and after the death of the process, and
+/// its start: that which was told, and the furthest that was asked for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Promise {
     durable: i64,
     accepted: i64,
+    start: i64,
+    start_max: i64,
 }
 
 type Promises = BTreeMap<LogId, Promise>;
@@ -62,7 +68,14 @@ fn is_relaxed(id: LogId) -> bool {
 
 fn config(id: LogId) -> LogConfig {
     let flush_messages = if is_relaxed(id) { u64::MAX } else { 1 };
-    LogConfig { segment_bytes: 16 * 1024, flush_messages, ..LogConfig::default() }
+    // Some files are removed at once, others while more happens.
+    let delay = Duration::from_micros([0, 300, 60_000_000][id.topic.0[15] as usize % 3]);
+    LogConfig {
+        segment_bytes: 16 * 1024,
+        flush_messages,
+        file_delete_delay: delay,
+        ..LogConfig::default()
+    }
 }
 
 fn log_id(topic: u64, partition: i32) -> LogId {
@@ -103,13 +116,20 @@ async fn verify(
     for (&id, promise) in promises {
         let promised = if killed { promise.accepted.max(promise.durable) } else { promise.durable };
         let Some(log) = logs.iter().find(|log| log.id == id) else {
-            if promised > 0 {
+            if promised > 0 || promise.start > 0 {
                 return Err(format!("{id} is gone, {promised} was promised"));
             }
             continue;
         };
         if log.end.0 < promised {
             return Err(format!("{id} ends at {}, {promised} was promised", log.end));
+        }
+        if !(promise.start..=promise.start_max).contains(&log.start.0) {
+            return Err(format!("{id} starts at {}, told was {promise:?}", log.start));
+        }
+        let first = log.segments[0].base.0;
+        if first > log.start.0 || log.segments.get(1).is_some_and(|next| next.base <= log.start) {
+            return Err(format!("{id} starts at {}, its segments are not those", log.start));
         }
         let mut held = Vec::new();
         for segment in &log.segments {
@@ -123,6 +143,7 @@ async fn verify(
         let appended = model.batches.get(&id).map_or(&[][..], Vec::as_slice);
         let expected: Vec<u8> = appended
             .iter()
+            .skip_while(|(end, _)| *end <= first)
             .take_while(|(end, _)| *end <= log.end.0)
             .flat_map(|(_, bytes)| bytes.iter().copied())
             .collect();
@@ -133,6 +154,26 @@ async fn verify(
         ends.insert(id, log.end.0);
     }
     Ok(ends)
+}
+
+/// Removes what the last process was removing; nothing but the logs' segments is then left.
+async fn tidied(runtime: &Runtime, found: &Recovered) -> Result<u64, String> {
+    let removed = found.leftovers.remove(runtime, Path::new(DATA)).await;
+    for log in &found.logs {
+        let path = partition_dir(Path::new(DATA), log.id);
+        for entry in runtime.disk().list_dir(&path).await.unwrap_or_default() {
+            let base = parse_file_base(&entry.name);
+            let known = |base| log.segments.iter().any(|segment| segment.base == base);
+            // An index may be ahead of a segment that a power failure took.
+            if is_deleted_name(&entry.name)
+                || base.is_some_and(|base| base < log.segments[0].base)
+                || parse_segment_name(&entry.name).is_some_and(|base| !known(base))
+            {
+                return Err(format!("{} still has {}", log.id, entry.name));
+            }
+        }
+    }
+    Ok(removed)
 }
 
 /// One process of the recorded run.
@@ -158,7 +199,10 @@ impl Process {
             for (id, &end) in &ends {
                 let batches = model.batches.entry(*id).or_default();
                 batches.retain(|(batch_end, _)| *batch_end <= end);
-                model.now.insert(*id, Promise { durable: end, accepted: end });
+                let start =
+                    found.logs.iter().find(|log| log.id == *id).map_or(0, |log| log.start.0);
+                let promise = Promise { durable: end, accepted: end, start, start_max: start };
+                model.now.insert(*id, promise);
             }
             model.note(host);
         }
@@ -251,6 +295,42 @@ impl Process {
         }
     }
 
+    /// Records are deleted up to some offset, or by retention, while appends go on.
+    async fn move_start(&self) {
+        let Some(id) = self.any_log() else { return };
+        let Some(log) = self.store(id).log(&id) else { return };
+        let by_size = self.random(2) == 0;
+        let (start, end) = (log.start_offset().0, log.readable_end().0);
+        let to = start + self.random((end - start) as usize + 1) as i64;
+        let bytes_max = Some(self.random(40_000) as u64);
+        if let Some(promise) = self.model.borrow_mut().now.get_mut(&id) {
+            let most = if by_size { log.end_offset().0 } else { to };
+            promise.start_max = promise.start_max.max(most);
+        }
+        self.model.borrow_mut().note(&self.host);
+        let (model, host) = (Rc::clone(&self.model), self.host.clone());
+        let moved = async move {
+            let terms = RetentionTerms { now_ms: 0, age_ms_max: None, bytes_max };
+            let told = if by_size {
+                log.expire(&terms).await.map(|_| log.start_offset())
+            } else {
+                log.advance_start(Offset(to)).await
+            };
+            let Ok(told) = told else { return };
+            let model = &mut *model.borrow_mut();
+            if let Some(promise) = model.now.get_mut(&id) {
+                promise.start = promise.start.max(told.0);
+                model.note(&host);
+            }
+        };
+        // How far retention goes is known only while nothing is appended.
+        if by_size {
+            moved.await;
+        } else {
+            self.runtime.spawn(Lane::Hot, moved);
+        }
+    }
+
     async fn work(&mut self, count: usize) {
         self.create();
         for step in 0..count {
@@ -265,6 +345,7 @@ impl Process {
                     });
                 }
                 4..8 => self.runtime.yield_now().await,
+                8..14 => self.move_start().await,
                 _ => self.append().await,
             }
         }
@@ -288,6 +369,9 @@ struct Total {
     replay: ReplayReport,
     clean: u64,
     again: u64,
+    /// Logs that started behind their beginning, and old files that were found by their names.
+    moved: u64,
+    leftovers: u64,
 }
 
 impl Total {
@@ -298,6 +382,7 @@ impl Total {
         self.replay.segments += found.report.segments;
         self.replay.deleted += found.report.deleted;
         self.clean += u64::from(found.clean);
+        self.moved += found.logs.iter().filter(|log| log.start > Offset(0)).count() as u64;
     }
 }
 
@@ -323,6 +408,7 @@ fn check(
     let killed = image.killed;
     let ends = world.run_until(verify(&runtime, model, promises, killed, &found.logs))?;
     let policy = ImagePolicy { subsets_max: 4, torn_per_write: 1, stride: 3, ..policy(seed) };
+    total.leftovers += world.run_until(tidied(&runtime, &found))?;
     let recording = host.recording();
     host.kill();
     let inner = if nested { Some(recording.crash_images(policy)) } else { None };
@@ -393,6 +479,8 @@ fn every_crash_image_of_a_directory_keeps_the_promises() {
         ("completed deletions", replay.deleted),
         ("clean starts", total.clean),
         ("crashed recoveries", total.again),
+        ("moved starts", total.moved),
+        ("files of old segments", total.leftovers),
     ] {
         assert!(count > 0, "no image had {name}");
     }

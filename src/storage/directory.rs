@@ -7,6 +7,7 @@
 //! data/journal/<slot>-<file>.journal
 //! data/checkpoint/           one file a checkpoint (checkpoint.rs)
 //! data/topics/<topic id>/<partition>/<20 digits>.log and .index
+//! data/topics/<topic id>/<partition>/<20 digits>.log.deleted   below the log's start (Kafka's name)
 //! data/topics/<topic id>/<partition>/coordinator.snapshot   of __consumer_offsets (the shard's)
 //! data/topics/by-name/<name> -> ../<topic id>
 //! data/metadata/             the metadata quorum's journal and snapshot
@@ -94,6 +95,29 @@ pub fn segment_path(dir: &Path, log: LogId, base: Offset) -> PathBuf {
 /// The sparse index beside a segment, derived data.
 pub fn index_path(dir: &Path, log: LogId, base: Offset) -> PathBuf {
     partition_dir(dir, log).join(format!("{:020}.index", base.0))
+}
+
+/// What Kafka puts behind the names of files that are to be removed.
+const DELETED_SUFFIX: &str = ".deleted";
+
+/// The name of a file that is to be removed.
+pub fn deleted_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(DELETED_SUFFIX);
+    PathBuf::from(name)
+}
+
+/// Whether a file was to be removed.
+pub fn is_deleted_name(name: &str) -> bool {
+    name.ends_with(DELETED_SUFFIX)
+}
+
+/// The base offset in the name of a segment or of what is derived from it; `None` for every other
+/// name.
+pub fn parse_file_base(name: &str) -> Option<Offset> {
+    let (stem, extension) = name.split_once('.')?;
+    let is_ours = matches!(extension, "log" | "index");
+    is_ours.then(|| parse_segment_name(&format!("{stem}.log")))?
 }
 
 /// The base offset in a segment's file name; `None` for every other name.
@@ -361,6 +385,18 @@ mod tests {
         assert_eq!(parse_segment_name("00000000000000000042.log"), Some(Offset(42)));
         for name in ["42.log", "00000000000000000042.index", "0000000000000000004x.log", ".log"] {
             assert_eq!(parse_segment_name(name), None, "{name}");
+        }
+        let gone = deleted_path(&path);
+        assert!(gone.to_str().is_some_and(is_deleted_name), "{}", gone.display());
+        for (name, base) in [
+            ("00000000000000000042.log", Some(42)),
+            ("00000000000000000042.index", Some(42)),
+            ("00000000000000000042.log.deleted", None),
+            ("00000000000000000042.snapshot", None),
+            ("coordinator.snapshot", None),
+            ("42.index", None),
+        ] {
+            assert_eq!(parse_file_base(name), base.map(Offset), "{name}");
         }
     }
 

@@ -11,6 +11,8 @@ pub mod checkpoint;
 pub mod directory;
 /// The write-ahead log of one slot of a data directory.
 pub mod journal;
+/// What earlier processes were still removing.
+pub mod leftovers;
 /// The log of one partition.
 pub mod log;
 /// From what the last process left to logs that can be opened.
@@ -20,11 +22,13 @@ pub mod store;
 /// The two copies of the record that names the current start epoch.
 pub mod superblock;
 
+pub use leftovers::Leftovers;
 pub use log::{
-    AppendMode, Appended, BatchRefused, FileRange, Log, LogAppendError, LogConfig, LogReadError,
-    LogState, ReadBytes, ReadPart, SequenceError, StorageFailed, Ticket, TimedOffset,
+    AppendMode, Appended, BatchRefused, Expired, FileRange, Log, LogAppendError, LogConfig,
+    LogReadError, LogStartError, LogState, ReadBytes, ReadPart, RetentionTerms, SequenceError,
+    StorageFailed, Ticket, TimedOffset,
 };
-pub use recovery::{RecoverError, RecoverOptions, Recovered, has_served, recover, remove_orphans};
+pub use recovery::{RecoverError, RecoverOptions, Recovered, has_served, recover};
 pub use store::{Store, StoreError, StoreOptions, StoreStats};
 
 #[cfg(test)]

@@ -20,11 +20,12 @@ use crate::runtime::sync::join_all;
 use crate::storage::checkpoint::{self, BASE_SLOT, Checkpoint, CheckpointError, CheckpointName};
 use crate::storage::directory::{
     DirectoryId, by_name_dir, checkpoint_dir, journal_dir, parse_segment_name, partition_dir,
-    superblock_path, topic_dir, topics_dir,
+    superblock_path, topics_dir,
 };
 use crate::storage::journal::{
     JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
 };
+use crate::storage::leftovers::Leftovers;
 use crate::storage::log::LogState;
 use crate::storage::log::replay::{Replay, ReplayError, ReplayReport};
 use crate::storage::superblock::{Superblock, SuperblockError};
@@ -58,8 +59,8 @@ pub struct Recovered {
     pub report: ReplayReport,
     /// What the journals held.
     pub scan: ScanReport,
-    /// Topics that were being deleted: see [`remove_orphans`].
-    pub orphans: Vec<TopicId>,
+    /// What the last process was still removing.
+    pub leftovers: Leftovers,
 }
 
 /// Why the data directory cannot be used as it is.
@@ -139,14 +140,15 @@ pub async fn recover(
             }
         }
     }
-    let orphans = orphans(runtime, &dir, &known).await?;
+    let topics = orphans(runtime, &dir, &known).await?;
+    let leftovers = Leftovers { topics, logs: Leftovers::first_segments(&logs) };
     let next = last.next(epoch + 1, false);
     let base = CheckpointName::base(next.epoch);
     let written = checkpoint::write(runtime, &dir, base, false, &logs).await;
     written.map_err(at(&checkpoint_dir(&dir)))?;
     next.write(runtime, &dir).await?;
     remove_dead_files(runtime, &dir, next.epoch, slot_count, &names).await?;
-    Ok(Recovered { logs, epoch: next.epoch, clean, report, scan: read, orphans })
+    Ok(Recovered { logs, epoch: next.epoch, clean, report, scan: read, leftovers })
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> RecoverError {
@@ -180,7 +182,7 @@ async fn first_start(
         clean: true,
         report: ReplayReport::default(),
         scan: ScanReport::default(),
-        orphans: Vec::new(),
+        leftovers: Leftovers::default(),
     })
 }
 
@@ -298,19 +300,6 @@ async fn topics(runtime: &Runtime, dir: &Path) -> Result<Vec<TopicId>, RecoverEr
         entries => entries.map_err(at(&path))?,
     };
     Ok(entries.iter().filter_map(|entry| TopicId::parse(&entry.name)).collect())
-}
-
-/// Removes what is left of deleted topics, which may take long: to be run beside everything else.
-pub async fn remove_orphans(runtime: &Runtime, dir: &Path, orphans: &[TopicId]) {
-    for &topic in orphans {
-        let path = topic_dir(dir, topic);
-        match runtime.disk().remove_dir_all(&path).await {
-            Ok(()) => info!(%topic, "removed what was left of a deleted topic"),
-            Err(error) => {
-                warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed: the next start tries again");
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ mod plan;
 mod producer_tests;
 #[cfg(test)]
 mod real_tests;
+mod removing;
+#[cfg(test)]
+mod start_tests;
 mod write_behind;
 
 use std::cell::{Cell, RefCell};
@@ -100,6 +103,10 @@ pub struct StoreStats {
     pub logs: usize,
     /// Segment files that are open.
     pub open_segments: usize,
+    /// Bytes of segments that logs have dropped since the start.
+    pub dropped_bytes: u64,
+    /// Dropped segments whose files are still there, as far as they have any.
+    pub removals_pending: usize,
     /// Checkpoints written since the start.
     pub checkpoints: u64,
     /// Bytes of chunks in use.
@@ -129,6 +136,8 @@ struct StoreCore {
     deletions: RefCell<BTreeSet<Sequence>>,
     /// One pass of the write-behind, or one deletion, at a time.
     pass: Semaphore,
+    /// One removal of an old segment's file, or one deletion, at a time.
+    removing: Semaphore,
     closing: Cell<bool>,
     closed: Event,
     tasks: Gate,
@@ -170,6 +179,7 @@ impl Store {
             base: RefCell::new(base),
             deletions: RefCell::default(),
             pass: Semaphore::new(1),
+            removing: Semaphore::new(1),
             closing: Cell::new(false),
             closed: Event::new(),
             tasks: Gate::new(),
@@ -179,6 +189,7 @@ impl Store {
         core.spawn(Lane::Background, StoreCore::write_behind_when_due);
         core.spawn(Lane::Background, StoreCore::flush_when_due);
         core.spawn(Lane::Background, StoreCore::expire_idle_producers);
+        core.spawn(Lane::Background, StoreCore::remove_dropped_segments);
         let idle_after = options.idle_after;
         core.spawn(Lane::Background, move |core| core.retire_the_idle(idle_after));
         Ok(Store(core))
@@ -226,6 +237,8 @@ impl Store {
         engine.journal.wait_durable(deleted).await?;
         // A pass may be writing to the files that are to go.
         let _turn = self.0.pass.acquire(1).await;
+        let _alone = self.0.removing.acquire(1).await;
+        engine.removals.forget(id);
         engine.files.close(id, None);
         let removed = directories::remove(&engine.runtime, &engine.dir, id, &log.topic).await;
         engine.report_removal(removed, &partition_dir(&engine.dir, id));
@@ -293,6 +306,8 @@ impl Store {
         StoreStats {
             logs: self.0.logs.borrow().len(),
             open_segments: engine.files.count(),
+            dropped_bytes: engine.removals.dropped_bytes(),
+            removals_pending: engine.removals.pending(),
             checkpoints: self.0.checkpoint_number.get(),
             memory_bytes: engine.runtime.arena().bytes_used(),
             journal: engine.journal.stats(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::process::Process;
 use crate::broker::sim::batches::encode;
-use crate::broker::sim::model::{Asked, Batch, Model, Promise, Sequenced};
+use crate::broker::sim::model::{Asked, Batch, Model, Promise, Retention, Sequenced};
 use crate::metadata::Image;
 use crate::metadata::commands::{Command, CreateTopics, NewTopic, Reply, TopicReference};
 use crate::model::units::KIB;
@@ -15,8 +15,8 @@ use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, Produc
 use crate::runtime::sync::Queue;
 use crate::runtime::{AlignedBuf, Lane};
 use crate::shard::{
-    self, Appends, EpochQuery, FetchPart, FetchTerms, OffsetQuery, Routed, RoutedResult,
-    SentAppends, Shard, TIMESTAMP_EARLIEST, TIMESTAMP_LATEST,
+    self, Appends, EpochQuery, FetchPart, FetchTerms, OffsetQuery, RecordDeletion, Routed,
+    RoutedResult, SentAppends, Shard, TIMESTAMP_EARLIEST, TIMESTAMP_LATEST,
 };
 use crate::storage::ReadPart;
 
@@ -33,6 +33,8 @@ pub struct Life {
     pub tampered: Cell<bool>,
     /// Nobody begins anything more.
     pub over: Cell<bool>,
+    /// Segments that retention has let go.
+    pub expired: Cell<u64>,
 }
 
 impl Life {
@@ -350,7 +352,10 @@ async fn check_fetched(
         Ok(routed) => routed,
         Err(failure) if failure.code == ErrorCode::OffsetOutOfRange => {
             let model = life.model.borrow();
-            let moved = model.partitions.get(&log).is_none_or(|p| p.deleted || from < p.start.1);
+            let moved = model
+                .partitions
+                .get(&log)
+                .is_none_or(|p| p.deleted || from < p.start.1 || p.may_lose());
             assert!(moved, "{log}: {from} is out of range");
             return None;
         }
@@ -424,7 +429,8 @@ pub async fn operate(life: Rc<Life>, shard: Rc<Shard>) {
     while !life.is_over(&shard) {
         match life.choice(40) {
             0..3 => change_topics(&life, &shard).await,
-            3..6 => move_start(&life, &shard).await,
+            3..6 => delete_records(&life, &shard).await,
+            28..31 => expire(&life).await,
             6..16 => ask_epoch(&life, &shard).await,
             16..26 => ask_time(&life, &shard).await,
             26..28 => drop(shard.store().checkpoint().await),
@@ -444,9 +450,20 @@ pub fn adopt(model: &mut Model, image: &Image) {
     for (topic, found) in image.topics() {
         let mut configs = found.configs();
         let relaxed = configs.any(|(key, value)| key == "flush.messages" && value != "1");
+        let number = |wanted| {
+            let value = found.configs().find(|(key, _)| *key == wanted);
+            value.and_then(|(_, value)| value.parse::<i64>().ok())
+        };
+        // Where nothing is said the topic keeps everything.
+        let age_ms_max = number("retention.ms").filter(|most| *most >= 0);
+        let bytes_max = number("retention.bytes").map(|most| most as u64);
+        let retention = Retention { bytes_max, age_ms_max };
         for (index, state) in found.partitions().iter().enumerate() {
             let log = LogId { topic, partition: PartitionIndex(index as i32) };
             model.learn(log, !relaxed, state.leader_epoch.0);
+            if let Some(partition) = model.partitions.get_mut(&log) {
+                partition.retention = retention;
+            }
         }
     }
 }
@@ -467,6 +484,19 @@ fn configs(life: &Life) -> Vec<(String, Option<String>)> {
     }
     if life.choice(3) == 0 {
         configs.push(("segment.ms".into(), "40".into()));
+    }
+    // A record's time is its number. It is old when so many milliseconds have passed as there are
+    // records from now on up to it.
+    let number = life.model.borrow().batches.len() as i64;
+    let age_ms_max = match life.choice(4) {
+        0 => life.process.runtime.wall_clock_ms() - number,
+        _ => -1,
+    };
+    configs.push(("retention.ms".into(), age_ms_max.to_string()));
+    configs.push(("file.delete.delay.ms".into(), [0, 3, 50][life.choice(3) as usize].to_string()));
+    if life.choice(4) == 0 {
+        let bytes = [0, 40 * KIB, 300 * KIB][life.choice(3) as usize];
+        configs.push(("retention.bytes".into(), bytes.to_string()));
     }
     configs.into_iter().map(|(key, value)| (key, Some(value))).collect()
 }
@@ -516,33 +546,52 @@ pub async fn delete_topic(life: &Rc<Life>, shard: &Rc<Shard>, id: TopicId) {
     life.operated();
 }
 
-async fn move_start(life: &Rc<Life>, shard: &Rc<Shard>) {
+/// Deletes records through whatever shard, up to an offset or to the high watermark.
+async fn delete_records(life: &Rc<Life>, shard: &Rc<Shard>) {
     let Some(log) = life.any_log() else { return };
-    let owner = shard.owner(log);
-    let Some(leader) = life.process.shards[usize::from(owner.0)].leader(log) else { return };
-    let to = {
+    let (before, promised) = {
         let mut model = life.model.borrow_mut();
         let Some(partition) = model.partitions.get_mut(&log) else { return };
         let room = (partition.acknowledged - partition.start.1).max(0) as u64;
         let to = partition.start.1 + life.choice(room / 2 + 1) as i64;
-        partition.start.1 = to;
-        to
+        if life.choice(8) == 0 {
+            // Wherever that is: nobody knows what will be readable by then.
+            partition.cutting += 1;
+            (-1, partition.acknowledged)
+        } else {
+            partition.start.1 = to;
+            (to, to)
+        }
     };
-    let moved = leader.log().advance_start(Offset(to)).await;
+    let part = RecordDeletion { log, before: Offset(before) };
+    let deleted = shard::delete_records(shard, vec![part]).await.remove(0);
     let mut model = life.model.borrow_mut();
-    match moved {
-        Ok(()) => {
-            if let Some(partition) = model.partitions.get_mut(&log) {
-                partition.start.0 = partition.start.0.max(to);
+    match deleted {
+        Ok(start) => {
+            if let Some(partition) = model.partitions.get_mut(&log).filter(|one| !one.deleted) {
+                assert!(start.0 >= promised, "{log} starts at {start}, not at {promised}");
+                let (told, asked) = partition.start;
+                partition.start = (told.max(start.0), asked.max(start.0));
+                partition.cutting -= u32::from(before == -1);
             }
             model.seen.starts_moved += 1;
         }
-        Err(_) => {
-            let gone = model.partitions.get(&log).is_none_or(|partition| partition.deleted);
-            assert!(gone || life.tampered.get(), "{log}: the start does not move");
+        Err(code) => {
+            drop(model);
+            life.check_error(log, shard, code, || format!("deleting before {before}"));
         }
     }
-    drop(model);
+    life.operated();
+}
+
+/// Has one of the shards look for old segments.
+async fn expire(life: &Rc<Life>) {
+    let shards = &life.process.shards;
+    let shard = &shards[life.choice(shards.len() as u64) as usize];
+    match shard::expire_segments(shard).await {
+        Ok(passed) => life.expired.set(life.expired.get() + passed.segments as u64),
+        Err(failed) => assert!(life.tampered.get(), "a well disk expires nothing: {failed}"),
+    }
     life.operated();
 }
 

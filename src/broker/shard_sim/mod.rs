@@ -25,9 +25,10 @@ use crate::broker::sim::tally::Tally;
 use crate::metadata::commands::testing::image_of_brokers;
 use crate::model::TopicId;
 use crate::model::units::MIB;
-use crate::runtime::Lane;
 use crate::runtime::sim::{Fault, Host, Planted, SimOptions, World, plant};
 use crate::runtime::sync::timeout;
+use crate::runtime::{Lane, Monotonic};
+use crate::storage::directory::{is_deleted_name, parse_segment_name};
 use crate::storage::journal::PlantedBug;
 
 /// Operations of one seed, at the least.
@@ -149,7 +150,7 @@ impl Run<'_> {
             ("entries of deleted logs", report.ownerless),
             ("segments written by recovery", report.segments),
             ("deletions completed by recovery", report.deleted),
-            ("orphans", recovered.orphans.len() as u64),
+            ("orphans", recovered.leftovers.topics.len() as u64),
             ("torn journals", u64::from(scan.torn)),
             ("frames cut", scan.cut_frames),
             ("stale frames", scan.stale_frames),
@@ -175,27 +176,53 @@ impl Run<'_> {
             producer.start_over(&self.model.borrow());
         }
         let cleaned = || async {
-            while !process.orphans_removed.get() {
+            while process.leftovers_removed.get().is_none() {
                 process.runtime.sleep(Duration::from_millis(1)).await;
             }
             process.topics_on_disk().await
         };
         let left = self.world.run_until(cleaned()).expect("a well disk lists");
+        let removed = process.leftovers_removed.get().unwrap_or_default();
+        self.tally.count("files of old segments left", removed);
+        self.check_segments(process);
         let image = self.image.borrow();
         for id in left.iter().filter_map(|name| TopicId::parse(name)) {
             assert!(image.topic(id).is_some(), "topic {id} is deleted and has files");
         }
     }
 
+    /// Nobody has asked for anything yet, so of the segments below a log's start only the one is
+    /// there that it begins in.
+    fn check_segments(&self, process: &Process) {
+        for log in clients::live(&self.model.borrow()) {
+            let start = self.model.borrow().partitions[&log].start.1;
+            let names = self.world.run_until(process.files_of(log));
+            let bases = names.iter().filter_map(|name| parse_segment_name(name));
+            let right = bases.filter(|base| base.0 <= start).count() <= 1
+                && !names.iter().any(|name| is_deleted_name(name));
+            assert!(right, "{log} starts at {start} and has {names:?}");
+        }
+    }
+
     /// One process from its start to its end.
     fn live(&mut self, operations: u64) {
+        let began = self.world.now();
         let process = self.start();
+        // No clock jumps while a process starts.
+        let passed = self.world.now().saturating_since(began).as_millis() as i64;
+        let began = (began, process.runtime.wall_clock_ms() - passed);
         let life = Rc::new(Life {
             process,
             model: self.model.clone(),
             tampered: Cell::new(self.troubled),
             over: Cell::new(false),
+            expired: Cell::new(0),
         });
+        self.model.borrow_mut().latest_ms = {
+            // The start may have looked for old segments by this time, too.
+            let latest_ms = self.model.borrow().latest_ms;
+            latest_ms.max(life.process.runtime.wall_clock_ms())
+        };
         self.verify(&life);
         if number_of("KLAMM_SEED").is_some() {
             println!("{:?}: {:?}, then {} shards", self.world.now(), self.ending, self.shard_count);
@@ -219,7 +246,7 @@ impl Run<'_> {
         let shard = shards[self.choice(shards.len() as u64) as usize].clone();
         shard.runtime().spawn(Lane::Hot, clients::operate(life.clone(), shard.clone()));
         self.set_fault(&life);
-        self.serve(&life, operations);
+        self.serve(&life, began, operations);
         self.end(&life);
     }
 
@@ -240,7 +267,7 @@ impl Run<'_> {
     }
 
     /// Lets clients work while clocks jump and cores stand still.
-    fn serve(&mut self, life: &Rc<Life>, operations: u64) {
+    fn serve(&mut self, life: &Rc<Life>, began: (Monotonic, i64), operations: u64) {
         let target = self.model.borrow().operations + operations;
         let mut last = (self.world.now(), 0);
         let jump_at = target - self.choice(operations);
@@ -255,6 +282,9 @@ impl Run<'_> {
             if done != last.1 {
                 last = (self.world.now(), done);
             }
+            // Retention follows a clock that has jumped as fast as time passes, and no faster.
+            let passed = self.world.now().saturating_since(began.0).as_millis() as i64;
+            self.model.borrow_mut().latest_ms = began.1 + 2 * passed + 20;
             let idle = self.world.now().saturating_since(last.0);
             assert!(idle < STUCK_AFTER, "nothing happens any more after {done} operations");
             if done >= jump_at && !jumped {
@@ -277,6 +307,7 @@ impl Run<'_> {
     fn end(&mut self, life: &Rc<Life>) {
         let failed = life.process.control.failure().is_some();
         self.tally.count("disk failed", u64::from(failed));
+        self.tally.count("segments expired", life.expired.get());
         if life.tampered.get() {
             self.ending = Ending::Cut;
         }
@@ -359,6 +390,7 @@ fn run_in(world: &World, planted: Option<PlantedBug>) -> (u64, Tally) {
         ("readable ends cut", model.seen.cut_readable),
         ("epochs raised", model.seen.epochs_raised),
         ("starts moved", model.seen.starts_moved),
+        ("starts expired", model.seen.starts_expired),
         ("crash images", crash_images.len() as u64),
     ] {
         tally.count(what, count);
@@ -437,6 +469,7 @@ fn planted_bugs_are_found() {
         Planted::OvertakeForwarded,
         Planted::SleepThroughNews,
         Planted::KeepEpoch,
+        Planted::TrustTheClock,
     ] {
         assert!(is_found(None, Some(bug)), "{bug:?} is not found");
     }

@@ -14,17 +14,19 @@ use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{Command, CommandError, Reply, decide, testing};
 use crate::metadata::{Image, replay, snapshot};
 use crate::model::units::BLOCK;
-use crate::model::{BrokerId, ShardId};
+use crate::model::{BrokerId, LogId, ShardId};
 use crate::runtime::mesh::{Mesh, MeshPort, mesh};
 use crate::runtime::sim::{Host, Planted, is_planted};
 use crate::runtime::sync::Event;
 use crate::runtime::{Lane, Runtime};
 use crate::server::{ConnectionQuota, QuotaLimits};
-use crate::shard::{CoordinationSettings, Message, OffsetsTopic, Place, Settings, Shard, owner};
-use crate::storage::directory::{DirectoryId, topics_dir};
+use crate::shard::{
+    CoordinationSettings, Message, OffsetsTopic, Place, RetentionSettings, Settings, Shard, owner,
+};
+use crate::storage::directory::{DirectoryId, partition_dir, topics_dir};
 use crate::storage::journal::{JournalIdentity, JournalOptions, PlantedBug};
 use crate::storage::superblock::Superblock;
-use crate::storage::{RecoverOptions, Recovered, StoreOptions, recover, remove_orphans};
+use crate::storage::{RecoverOptions, Recovered, StoreOptions, recover};
 
 pub const DATA: &str = "/data";
 const DIRECTORY: DirectoryId = DirectoryId([7; 16]);
@@ -107,7 +109,8 @@ pub struct Process {
     pub control: Rc<Control>,
     pub shards: Vec<Rc<Shard>>,
     pub recovered: Recovered,
-    pub orphans_removed: Rc<Cell<bool>>,
+    /// How much of what earlier processes left was removed, once it is.
+    pub leftovers_removed: Rc<Cell<Option<u64>>>,
     epoch: u64,
 }
 
@@ -140,6 +143,11 @@ fn settings() -> Settings {
                 replication_factor: None,
                 segment_bytes: 1 << 20,
             },
+        },
+        retention: RetentionSettings {
+            // An operator of the simulation asks for passes.
+            initial_delay: Duration::from_secs(86_400),
+            check_interval: Duration::from_secs(86_400),
         },
         topic_defaults: Default::default(),
         broker_configs: Vec::new(),
@@ -181,14 +189,13 @@ impl Process {
             progress: Event::new(),
         });
         runtime.spawn(Lane::Hot, control.clone().receive());
-        let orphans_removed = Rc::new(Cell::new(false));
-        let (cleaner, orphans, told) =
-            (runtime.clone(), recovered.orphans.clone(), orphans_removed.clone());
+        let leftovers_removed = Rc::new(Cell::new(None));
+        let (cleaner, leftovers, told) =
+            (runtime.clone(), recovered.leftovers.clone(), leftovers_removed.clone());
         runtime.spawn(Lane::Background, async move {
-            remove_orphans(&cleaner, Path::new(DATA), &orphans).await;
-            told.set(true);
+            told.set(Some(leftovers.remove(&cleaner, Path::new(DATA)).await));
         });
-        Ok(Process { runtime, control, shards, recovered, orphans_removed, epoch })
+        Ok(Process { runtime, control, shards, recovered, leftovers_removed, epoch })
     }
 
     /// Stops in order; true if everything is on disk and the superblock says so.
@@ -209,6 +216,13 @@ impl Process {
             Ok(Some(last)) => last.next(self.epoch, true).write(&self.runtime, dir).await.is_ok(),
             _ => false,
         }
+    }
+
+    /// The files of a partition.
+    pub async fn files_of(&self, log: LogId) -> Vec<String> {
+        let path = partition_dir(Path::new(DATA), log);
+        let entries = self.runtime.disk().list_dir(&path).await.unwrap_or_default();
+        entries.into_iter().map(|entry| entry.name).collect()
     }
 
     /// The topics that have a directory.

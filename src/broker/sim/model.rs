@@ -62,6 +62,10 @@ pub struct Partition {
     pub hardened: i64,
     /// The log start that was promised, and the furthest that was asked for.
     pub start: (i64, i64),
+    /// What its topic's retention lets go of its own accord.
+    pub retention: Retention,
+    /// Deletions up to the high watermark that are under way, or of unknown outcome.
+    pub cutting: u32,
     /// The leader epochs with their first offsets.
     pub epochs: Vec<(i32, i64)>,
     /// When places became readable for certain: the end of each with its time.
@@ -79,6 +83,8 @@ impl Partition {
             seen: 0,
             hardened: 0,
             start: (0, 0),
+            retention: Retention::default(),
+            cutting: 0,
             epochs: vec![(epoch, 0)],
             readable: VecDeque::new(),
         }
@@ -89,9 +95,23 @@ impl Partition {
         self.readable.iter().find(|(to, _)| *to >= end).map(|(_, at)| *at)
     }
 
+    /// Whether the start may move without its place being known before.
+    pub fn may_lose(&self) -> bool {
+        self.retention != Retention::default() || self.cutting > 0
+    }
+
     pub fn epoch(&self) -> i32 {
         self.epochs.last().expect("a partition has an epoch").0
     }
+}
+
+/// What the retention of a topic lets go without anybody asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// `retention.bytes`: so many stay.
+    pub bytes_max: Option<u64>,
+    /// `retention.ms`: what is younger stays.
+    pub age_ms_max: Option<i64>,
 }
 
 /// How the last process ended.
@@ -144,6 +164,7 @@ pub struct Seen {
     pub cut_readable: u64,
     pub epochs_raised: u64,
     pub starts_moved: u64,
+    pub starts_expired: u64,
 }
 
 /// Everything that clients know.
@@ -154,6 +175,8 @@ pub struct Model {
     /// Topics whose deletion is certain, in order: they never come back.
     pub gone: Vec<TopicId>,
     pub operations: u64,
+    /// The latest time by which a record may have been old.
+    pub latest_ms: i64,
     pub seen: Seen,
 }
 
@@ -292,9 +315,41 @@ impl Model {
             asked.seen
         );
         assert!(start >= asked.start, "{log}: the start went back");
-        assert!(start <= partition.start.1, "{log}: the start is ahead");
         partition.seen = partition.seen.max(end);
+        self.start_seen(log, start);
         Some(self.read(log, asked.offset, end, bytes))
+    }
+
+    /// Somebody was told of a log's start, so it never goes back; where it is further than anybody
+    /// asked for, retention has let go what is before it.
+    fn start_seen(&mut self, log: LogId, start: i64) {
+        let partition = &self.partitions[&log];
+        let asked = partition.start.1;
+        if start > asked && partition.cutting == 0 {
+            let Retention { bytes_max, age_ms_max } = partition.retention;
+            let is_old = |number: usize| {
+                age_ms_max.is_some_and(|most| self.latest_ms - number as i64 > most)
+            };
+            let young = partition.places.range(asked..start).rfind(|(_, number)| !is_old(**number));
+            // What was not old went by size, so enough is there behind it; some of that may not be
+            // answered yet, or be old and gone by now.
+            let by_size = |last: i64| {
+                let size = |number: usize| self.batches[number].bytes.len() as u64;
+                let behind = partition.places.range(last + 1..).map(|(_, number)| size(*number));
+                let open = self.batches.iter().filter(|one| one.log == log && one.base.is_none());
+                let bytes =
+                    behind.sum::<u64>() + open.map(|one| one.bytes.len() as u64).sum::<u64>();
+                bytes_max.is_some_and(|most| bytes >= most)
+            };
+            let is_right = young.is_none_or(|(base, _)| by_size(*base));
+            assert!(
+                partition.retention != Retention::default() && is_right,
+                "{log} starts at {start}, which nobody asked for"
+            );
+            self.seen.starts_expired += 1;
+        }
+        let partition = self.partitions.get_mut(&log).expect("it was just there");
+        partition.start = (partition.start.0.max(start), asked.max(start));
     }
 
     /// Nobody was left waiting for what had long been readable.
@@ -326,7 +381,10 @@ impl Model {
 
     /// Checks the end of an epoch.
     pub fn check_epoch_end(&self, asked: &EpochAsked, end: i64) {
-        let moved = self.partitions.get(&asked.log).is_none_or(|p| p.deleted || p.start.1 > 0);
+        let moved = self
+            .partitions
+            .get(&asked.log)
+            .is_none_or(|p| p.deleted || p.start.1 > 0 || p.may_lose());
         let right = match asked.end {
             Some(expected) => end == expected,
             None => end >= asked.acknowledged,
@@ -354,7 +412,8 @@ impl Model {
                 assert_eq!(timestamp, *number as i64, "{log}: at {offset}");
             }
         }
-        if let Some(base) = asked.first.filter(|base| *base >= partition.start.1) {
+        let stays = |base: &i64| *base >= partition.start.1 && !partition.may_lose();
+        if let Some(base) = asked.first.filter(stays) {
             let right = (0..=base).contains(&offset);
             assert!(right, "{log}: {offset} for {time}, which is at {base}");
         }
@@ -371,9 +430,10 @@ impl Model {
 
     /// Checks a whole log as a start has found it: `batches` from its start to its end, in order.
     pub fn survived(&mut self, log: LogId, start: i64, end: i64, epoch: i32, ending: Ending) {
+        let promised = self.partitions[&log].start.0;
+        assert!(start >= promised, "{log}: the start went back to {start} from {promised}");
+        self.start_seen(log, start);
         let partition = &self.partitions[&log];
-        let (promised, asked) = partition.start;
-        assert!((promised..=asked.max(promised)).contains(&start), "{log} starts at {start}");
         let kept = if ending == Ending::Cut { Promise::Durable } else { Promise::Accepted };
         let whole = partition.durable || ending != Ending::Cut;
         assert!(end >= partition.hardened, "{log}: lost {end} of {}", partition.hardened);
@@ -398,6 +458,7 @@ impl Model {
         partition.hardened = end;
         partition.acknowledged = end;
         partition.start = (start, start);
+        partition.cutting = 0;
         if raised {
             while partition.epochs.last().is_some_and(|(_, first)| *first >= end) {
                 partition.epochs.pop();

@@ -95,7 +95,7 @@ impl Process {
             clean: recovered.clean,
             report: recovered.report,
             scan: recovered.scan,
-            orphans: recovered.orphans.len(),
+            orphans: recovered.leftovers.topics.len(),
         });
         self.changed.notify_all();
         let told = self.wait(|| self.stop.get().then_some(()));
@@ -167,6 +167,8 @@ fn config(setup: Setup) -> BrokerConfig {
         format!("connections.move.to.owner={}", setup.moves_connections),
         "auto.create.topics.enable=false".to_owned(),
         "max.incremental.fetch.session.cache.slots=8".to_owned(),
+        // The records' times are their numbers: they are all from 1970.
+        "log.retention.ms=-1".to_owned(),
     ];
     BrokerConfig::load(None, &overrides, &machine).expect("a valid configuration").0
 }

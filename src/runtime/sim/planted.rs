@@ -11,6 +11,10 @@ pub enum Planted {
     ReadBeforeCommit,
     /// A checkpoint leaves the producers out.
     ForgetProducers,
+    /// Readers are told of a log start before it is durable.
+    TellStartEarly,
+    /// Retention believes every jump of the wall clock.
+    TrustTheClock,
     /// Appends of another shard overtake each other.
     OvertakeForwarded,
     /// A waiting fetch does not hear that something became readable.

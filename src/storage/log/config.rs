@@ -1,5 +1,7 @@
 //! What a topic's configuration asks of a partition's log.
 
+use std::time::Duration;
+
 use crate::model::limits::SEGMENT_BYTES_MAX;
 
 /// The settings of one log; names and defaults are Kafka's, except `flush.messages`.
@@ -16,6 +18,8 @@ pub struct LogConfig {
     pub flush_ms: u64,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered.
     pub producer_expiration_ms: i64,
+    /// `file.delete.delay.ms`: how long the file of a segment stays that is below the log's start.
+    pub file_delete_delay: Duration,
 }
 
 impl Default for LogConfig {
@@ -26,6 +30,7 @@ impl Default for LogConfig {
             flush_messages: 1,
             flush_ms: u64::MAX,
             producer_expiration_ms: 86_400_000,
+            file_delete_delay: Duration::from_secs(60),
         }
     }
 }

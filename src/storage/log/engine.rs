@@ -10,13 +10,13 @@ use super::failure::StorageFailed;
 use super::index::ENTRY_BYTES;
 use super::open_segments::OpenSegments;
 use super::partition_log::LogShared;
+use super::removals::Removals;
 use super::segment_queue::SegmentQueue;
 use super::window::Eviction;
+use crate::model::Offset;
 use crate::model::units::MIB;
-use crate::model::{LogId, Offset};
 use crate::runtime::sync::{Event, Listener, Semaphore, timeout};
-use crate::runtime::{Lane, Monotonic, Runtime};
-use crate::storage::directory::{index_path, segment_path};
+use crate::runtime::{Monotonic, Runtime};
 use crate::storage::journal::{Journal, Sequence};
 
 /// Reads of segments that are in flight at once; hot work must not wait behind them.
@@ -34,11 +34,11 @@ pub const FULL_TRIED_EVERY: Duration = Duration::from_secs(1);
 /// The memory of all indexes of a store is bounded: beyond this they are read or built again.
 const INDEX_ENTRIES_MAX: usize = 8 * MIB / ENTRY_BYTES;
 
-/// An end of a log that becomes readable when the journal has reached a sequence.
+/// An end or a start of a log that counts for readers when the journal has reached a sequence.
 struct Waiting {
     sequence: Sequence,
     log: Weak<LogShared>,
-    end: Offset,
+    offset: Offset,
 }
 
 /// Shared by the logs of one store; lives on one shard.
@@ -65,10 +65,8 @@ pub struct Engine {
     pub appended: Cell<u64>,
     /// Permits of cold reads.
     pub cold_reads: Semaphore,
-    /// Removals of files that are under way.
-    pub removals: Cell<usize>,
-    /// Fires when one has ended.
-    pub removed: Event,
+    /// Segments whose files are to go.
+    pub removals: Removals,
     /// When what was only accepted must be made durable.
     pub flush_at: Cell<Option<Monotonic>>,
     /// Fires when `flush_at` is set.
@@ -88,6 +86,7 @@ pub struct Engine {
     failed: RefCell<Option<StorageFailed>>,
     /// The disk was full when it was last tried, which is then tried again at this time.
     full_until: Cell<Option<Monotonic>>,
+    starts: RefCell<VecDeque<Waiting>>,
     durable: RefCell<VecDeque<Waiting>>,
     accepted: RefCell<VecDeque<Waiting>>,
     caches: RefCell<SegmentQueue>,
@@ -108,8 +107,7 @@ impl Engine {
             relieved: Event::new(),
             appended: Cell::new(0),
             cold_reads: Semaphore::new(COLD_READS_IN_FLIGHT_MAX),
-            removals: Cell::new(0),
-            removed: Event::new(),
+            removals: Removals::default(),
             flush_at: Cell::new(None),
             flush_armed: Event::new(),
             awake: RefCell::default(),
@@ -120,6 +118,7 @@ impl Engine {
             index_entries: Cell::new(0),
             failed: RefCell::default(),
             full_until: Cell::new(None),
+            starts: RefCell::default(),
             durable: RefCell::default(),
             accepted: RefCell::default(),
             caches: RefCell::default(),
@@ -144,6 +143,7 @@ impl Engine {
         self.awoken.notify_all();
         self.remembered.notify_all();
         self.flush_armed.notify_all();
+        self.removals.woken.notify_all();
     }
 
     /// Notes that the disk has no space for what is behind the journal: appends are refused until a
@@ -181,14 +181,26 @@ impl Engine {
         is_durable: bool,
     ) {
         let queue = if is_durable { &self.durable } else { &self.accepted };
-        queue.borrow_mut().push_back(Waiting { sequence, log: Rc::downgrade(log), end });
+        queue.borrow_mut().push_back(Waiting { sequence, log: Rc::downgrade(log), offset: end });
     }
 
-    /// Moves the readable ends that the journal's progress allows.
+    /// Tells readers of a log's new start when the journal has reached `sequence`.
+    pub fn starts_at(&self, log: &Rc<LogShared>, start: Offset, sequence: Sequence) {
+        let waiting = Waiting { sequence, log: Rc::downgrade(log), offset: start };
+        self.starts.borrow_mut().push_back(waiting);
+    }
+
+    /// Moves the readable ends and starts that the journal's progress allows.
     pub fn settle(&self) {
         let durable = self.journal.durable_through();
         let accepted = self.journal.accepted_through().max(durable);
-        for (queue, through) in [(&self.durable, durable), (&self.accepted, accepted)] {
+        let end: fn(&Rc<LogShared>, Offset) = |log, offset| log.set_readable(offset);
+        let start: fn(&Rc<LogShared>, Offset) = |log, offset| log.set_start(offset);
+        for (queue, through, tell) in [
+            (&self.durable, durable, end),
+            (&self.accepted, accepted, end),
+            (&self.starts, durable, start),
+        ] {
             loop {
                 let mut queue = queue.borrow_mut();
                 let Some(front) = queue.pop_front_if(|front| front.sequence <= through) else {
@@ -196,7 +208,7 @@ impl Engine {
                 };
                 drop(queue);
                 if let Some(log) = front.log.upgrade() {
-                    log.set_readable(front.end);
+                    tell(&log, front.offset);
                 }
             }
         }
@@ -295,45 +307,12 @@ impl Engine {
         }
     }
 
-    /// Removes files of segments in the background.
-    pub fn remove_segments(self: &Rc<Self>, id: LogId, bases: Vec<Offset>) {
-        self.removals.set(self.removals.get() + 1);
-        let engine = self.clone();
-        self.runtime.spawn(Lane::Background, async move {
-            for base in bases {
-                engine.files.close(id, Some(base));
-                for path in [segment_path(&engine.dir, id, base), index_path(&engine.dir, id, base)]
-                {
-                    engine.report_removal(engine.runtime.disk().remove_file(&path).await, &path);
-                }
-            }
-            engine.removal_ended();
-        });
-    }
-
     /// Says what could not be removed; what was not there needs no word.
     pub fn report_removal(&self, result: std::io::Result<()>, path: &Path) {
         if let Err(error) = result
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(path = %path.display(), %error, "a deleted file could not be removed: remove it by hand");
-        }
-    }
-
-    /// Notes that a removal is over.
-    pub fn removal_ended(&self) {
-        self.removals.set(self.removals.get() - 1);
-        self.removed.notify_all();
-    }
-
-    /// Waits until no removal is under way.
-    pub async fn wait_removals(&self) {
-        loop {
-            let removed = self.removed.listen();
-            if self.removals.get() == 0 {
-                return;
-            }
-            removed.await;
         }
     }
 

@@ -86,6 +86,25 @@ pub enum LogAppendError {
     NoMemory,
 }
 
+/// Why a log's start did not move.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogStartError {
+    /// The directory has failed.
+    #[error(transparent)]
+    Storage(#[from] StorageFailed),
+    /// The offset is not readable yet.
+    #[error("the log cannot start at {start}, it is readable up to {end}")]
+    OutOfRange {
+        /// The offset asked for.
+        start: Offset,
+        /// The end of what is readable.
+        end: Offset,
+    },
+    /// The partition is gone.
+    #[error("the partition has been deleted")]
+    Deleted,
+}
+
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogReadError {

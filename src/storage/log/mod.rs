@@ -9,7 +9,7 @@
 //! - a block that holds acknowledged bytes is written again only after those bytes are durable in
 //!   the journal or in a checkpoint.
 //!
-//! Deliberately absent: who leads, replication, retention, and opening batches (except to find a
+//! Deliberately absent: who leads, replication, when retention looks, and opening batches (except to find a
 //! timestamp).
 
 /// What a topic's configuration asks of a log.
@@ -38,12 +38,16 @@ pub mod partition_log;
 pub mod producers;
 /// Reading.
 pub mod read;
+/// Files of segments that are on their way out.
+pub mod removals;
 /// Recovery of logs from states and entries.
 pub mod replay;
 /// A segment in memory.
 pub mod segment;
 /// Segments that are cached or indexed, in order.
 pub mod segment_queue;
+/// The start of a log, and what goes with it.
+pub mod start;
 /// The durable state of a log.
 pub mod state;
 /// The last partial block of a cut file.
@@ -54,10 +58,13 @@ pub mod timestamps;
 pub mod window;
 
 pub use config::LogConfig;
-pub use failure::{BatchRefused, LogAppendError, LogReadError, SegmentDamaged, StorageFailed};
+pub use failure::{
+    BatchRefused, LogAppendError, LogReadError, LogStartError, SegmentDamaged, StorageFailed,
+};
 pub use partition_log::{AppendMode, Appended, Log, Ticket};
 pub use producers::SequenceError;
 pub use read::{FileRange, ReadBytes, ReadPart};
 pub use replay::ReplayReport;
+pub use start::{Expired, RetentionTerms};
 pub use state::{LogState, SegmentState};
 pub use timestamps::TimedOffset;

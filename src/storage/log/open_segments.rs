@@ -28,6 +28,8 @@ type Key = (LogId, Offset, Access);
 pub struct OpenSegments {
     files: RefCell<FxHashMap<Key, (File, u64)>>,
     uses: Cell<u64>,
+    /// How often files were closed because their segments are gone.
+    closes: Cell<u64>,
 }
 
 /// Files that are closed at once when there are too many.
@@ -75,7 +77,12 @@ impl OpenSegments {
             *last = used;
             return Ok(file.clone());
         }
+        let closes = self.closes.get();
         let file = runtime.disk().open(&segment_path(dir, key.0, key.1), mode).await?;
+        if self.closes.get() != closes {
+            // It may have been this one, and nobody would close it again.
+            return Ok(file);
+        }
         let mut files = self.files.borrow_mut();
         files.insert(key, (file.clone(), used));
         if files.len() > OPEN_SEGMENTS_MAX {
@@ -91,6 +98,7 @@ impl OpenSegments {
 
     /// Closes a log's files, or those of one of its segments.
     pub fn close(&self, id: LogId, base: Option<Offset>) {
+        self.closes.set(self.closes.get() + 1);
         self.files
             .borrow_mut()
             .retain(|key, _| key.0 != id || base.is_some_and(|base| base != key.1));

@@ -1,8 +1,8 @@
-//! The log of one partition on its shard: appends, its durable end, its epochs and its start.
+//! The log of one partition on its shard: appends, its durable end and its epochs.
 //!
 //! Every change is an entry of the journal before anything else happens, and bytes become readable
-//! only when they are as durable as the topic promises. Reads are in `read`, what becomes of the
-//! bytes behind the journal is in the store.
+//! only when they are as durable as the topic promises. Reads are in `read`, the start in `start`,
+//! what becomes of the bytes behind the journal is in the store.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -42,7 +42,10 @@ pub struct Cursor {
 pub struct LogCore {
     pub config: LogConfig,
     pub owner_epoch: OwnerEpoch,
+    /// The first offset by the journal, which need not be durable yet.
     pub start: Offset,
+    /// The first offset that readers are told of: durable.
+    pub readable_start: Offset,
     pub end: Offset,
     pub readable_end: Offset,
     pub segments: VecDeque<Segment>,
@@ -139,6 +142,7 @@ impl LogShared {
             config,
             owner_epoch: state.owner_epoch,
             start: state.start,
+            readable_start: state.start,
             end: state.end,
             readable_end: state.end,
             segments,
@@ -256,7 +260,9 @@ impl LogShared {
         out.extend_from_slice(&(tail.len() as u32).to_le_bytes());
         out.extend_from_slice(tail);
         encode_segments(core.segments.iter().map(|segment| &segment.state), out);
-        core.epochs.encode(out);
+        let mut advanced = core.epochs.clone();
+        advanced.advance_start(core.start);
+        advanced.encode(out);
         #[cfg(test)]
         if is_planted(Planted::ForgetProducers) {
             return ProducerTable::default().encode(out);
@@ -292,11 +298,6 @@ impl Log {
     /// Which log this is.
     pub fn id(&self) -> LogId {
         self.0.id
-    }
-
-    /// The first offset that may be read.
-    pub fn start_offset(&self) -> Offset {
-        self.0.core().start
     }
 
     /// The offset that the next record gets.
@@ -488,26 +489,6 @@ impl Log {
             ticket: self.0.ticket(&core, is_durable),
         })
     }
-
-    /// Moves the log's start forward, at most to its readable end; segments wholly below it go.
-    pub async fn advance_start(&self, start: Offset) -> Result<(), LogAppendError> {
-        let ticket = {
-            let mut core = self.0.core_mut();
-            if core.deleted {
-                return Err(LogAppendError::Deleted);
-            }
-            let start = start.min(core.readable_end);
-            if start > core.start {
-                core.start = start;
-                core.epochs.advance_start(start);
-                self.0.log_change(&mut core, EntryKind::LogStart, &start.0.to_le_bytes(), &[]);
-            }
-            self.0.ticket(&core, true)
-        };
-        ticket.wait().await?;
-        self.0.drop_segments_below_start();
-        Ok(())
-    }
 }
 
 /// Bytes of an append in the journal besides the batch, and of the roll that may come with it.
@@ -568,7 +549,7 @@ impl LogShared {
     }
 
     /// Seals the active segment and begins a new one at the log's end.
-    fn roll(&self, core: &mut LogCore, window: Window) {
+    pub(super) fn roll(&self, core: &mut LogCore, window: Window) {
         let base = core.end;
         let active = core.active_mut();
         active.sealed = true;
@@ -630,25 +611,6 @@ impl LogShared {
             self.engine.flush_within(Duration::from_millis(core.config.flush_ms));
         }
         is_durable
-    }
-
-    /// Forgets sealed segments that end at or below the log's start, and removes their files.
-    pub fn drop_segments_below_start(self: &Rc<Self>) {
-        let mut core = self.core_mut();
-        let mut gone = Vec::new();
-        while core.segments.len() > 1
-            && core.segments[1].state.base <= core.start
-            && core.segments[0].written == core.segments[0].state.bytes
-        {
-            if let Some(segment) = core.segments.pop_front() {
-                self.engine.index_shrank(segment.index.entry_count());
-                gone.push(segment.state.base);
-            }
-        }
-        drop(core);
-        if !gone.is_empty() {
-            self.engine.remove_segments(self.id, gone);
-        }
     }
 }
 

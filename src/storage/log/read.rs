@@ -395,8 +395,9 @@ impl LogShared {
 
     async fn range(&self, base: Offset, span: &Span) -> Result<ReadBytes, LogReadError> {
         let engine = &self.engine;
-        let file =
-            engine.files.open(&engine.runtime, &engine.dir, self.id, base, Access::Cached).await?;
+        let opened =
+            engine.files.open(&engine.runtime, &engine.dir, self.id, base, Access::Cached).await;
+        let file = opened.map_err(|error| self.read_failed(base, error))?;
         let bytes = u64::from(span.end - span.start);
         let range = FileRange { file, offset: span.start.into(), bytes };
         Ok(ReadBytes {
@@ -556,15 +557,15 @@ impl LogCore {
         if self.deleted {
             return LogReadError::Deleted;
         }
-        LogReadError::OutOfRange { start: self.start, end: self.end }
+        LogReadError::OutOfRange { start: self.readable_start, end: self.end }
     }
 
     pub(super) fn check_range(&self, from: Offset) -> Result<(), LogReadError> {
         if self.deleted {
             return Err(LogReadError::Deleted);
         }
-        if from < self.start || from > self.end {
-            return Err(LogReadError::OutOfRange { start: self.start, end: self.end });
+        if from < self.readable_start || from > self.end {
+            return Err(LogReadError::OutOfRange { start: self.readable_start, end: self.end });
         }
         Ok(())
     }

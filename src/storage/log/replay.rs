@@ -24,7 +24,7 @@ use crate::runtime::disk::{File, OpenMode};
 use crate::runtime::memory::Piece;
 use crate::runtime::sync::join_all;
 use crate::runtime::{AlignedBuf, Runtime};
-use crate::storage::directory::{index_path, segment_path};
+use crate::storage::directory::segment_path;
 use crate::storage::journal::{Entry, EntryKind, Sequence};
 
 /// Segments that are written at the same time.
@@ -279,14 +279,13 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Forgets segments wholly below the log's start, and says which.
-    fn drop_below_start(&mut self) -> Vec<Offset> {
+    /// Forgets segments wholly below the log's start; their files are leftovers.
+    fn drop_below_start(&mut self) {
         let state = &mut self.state;
         let kept = state.segments.partition_point(|segment| segment.base <= state.start);
-        let gone: Vec<Offset> =
-            state.segments.drain(..kept.saturating_sub(1)).map(|segment| segment.base).collect();
-        self.pending.retain(|pending| !gone.contains(&pending.base));
-        gone
+        state.segments.drain(..kept.saturating_sub(1));
+        let first = state.segments.first().map_or(state.end, |segment| segment.base);
+        self.pending.retain(|pending| pending.base >= first);
     }
 }
 
@@ -354,12 +353,7 @@ async fn write_logs(
             writing.directories.extend(directories::holders(dir, id));
             continue;
         }
-        for base in log.drop_below_start() {
-            for path in [segment_path(dir, id, base), index_path(dir, id, base)] {
-                let removed = directories::gone(runtime.disk().remove_file(&path).await);
-                removed.map_err(failed(&path))?;
-            }
-        }
+        log.drop_below_start();
         let pending = std::mem::take(&mut log.pending);
         if pending.iter().any(|segment| !segment.bytes.is_empty()) {
             let made = directories::make(runtime, dir, id, &log.state.topic).await;

@@ -70,12 +70,12 @@ impl LogShared {
         look: impl AsyncFn() -> Result<Option<TimedOffset>, LogReadError>,
     ) -> Result<Option<TimedOffset>, LogReadError> {
         loop {
-            let start = self.core().start;
+            let start = self.core().readable_start;
             let found = look().await;
             let core = self.core();
             let stands = match &found {
-                Ok(Some(found)) => found.offset >= core.start,
-                Ok(None) | Err(_) => core.start == start || core.deleted,
+                Ok(Some(found)) => found.offset >= core.readable_start,
+                Ok(None) | Err(_) => core.readable_start == start || core.deleted,
             };
             if stands {
                 return found;
@@ -105,7 +105,7 @@ impl LogShared {
     async fn first_of_largest(self: &Rc<Self>) -> Result<Option<TimedOffset>, LogReadError> {
         let (base, from, largest) = {
             let core = self.core();
-            let first = core.segment_of(core.start);
+            let first = core.segment_of(core.readable_start);
             let newest = core.segments.range(first..).filter(|segment| segment.state.bytes > 0);
             // The first of equals, so that the answer is the earliest record.
             let newest = newest.rev().max_by_key(|segment| segment.state.max_timestamp);
@@ -123,7 +123,7 @@ impl LogShared {
     /// The first segment with bytes whose base is above `after`, and its largest timestamp.
     fn next_segment(&self, after: Offset) -> Result<Option<(Offset, i64)>, LogReadError> {
         let core = self.core();
-        core.check_range(core.start)?;
+        core.check_range(core.readable_start)?;
         let mut segments = core.segments.iter();
         let next = segments.find(|segment| segment.state.base > after && segment.state.bytes > 0);
         Ok(next.map(|segment| (segment.state.base, segment.state.max_timestamp)))
@@ -172,7 +172,7 @@ impl LogShared {
             let (end, start) = {
                 let core = self.core();
                 let index = core.segment_index(base).ok_or_else(|| core.gone())?;
-                (core.segments[index].state.bytes, core.start)
+                (core.segments[index].state.bytes, core.readable_start)
             };
             if position >= end {
                 return Ok(None);

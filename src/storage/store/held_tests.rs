@@ -18,7 +18,11 @@ fn open_log(store: &Store, topic: u64) -> Log {
     let mut id = [7; 16];
     id[8..].copy_from_slice(&topic.to_be_bytes());
     let id = LogId { topic: TopicId(id), partition: PartitionIndex(0) };
-    let config = LogConfig { segment_bytes: 16 * KIB as u32, ..LogConfig::default() };
+    let config = LogConfig {
+        segment_bytes: 16 * KIB as u32,
+        file_delete_delay: Duration::from_secs(1),
+        ..LogConfig::default()
+    };
     store.create(id, "orders", config)
 }
 
@@ -69,6 +73,9 @@ fn segments_that_go_and_passes_that_come_leave_nothing_behind() {
         world.run_until(log.advance_start(start)).expect("a durable start");
     }
     assert!(log.segment_count() <= 2, "{} segments", log.segment_count());
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(store.stats().removals_pending, 0);
+    assert!(store.stats().open_segments <= 2, "{:?}", store.stats());
     assert_small(&store, 4);
     world.run_until(store.close()).expect("a clean stop");
 }

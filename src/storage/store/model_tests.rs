@@ -18,7 +18,8 @@ use crate::storage::directory::{DirectoryId, checkpoint_dir, journal_dir};
 use crate::storage::journal::{JournalIdentity, JournalOptions, Sequence, scan};
 use crate::storage::log::replay::Replay;
 use crate::storage::{
-    AppendMode, Log, LogAppendError, LogConfig, LogState, ReadPart, Store, StoreOptions,
+    AppendMode, Log, LogAppendError, LogConfig, LogReadError, LogState, ReadPart, RetentionTerms,
+    Store, StoreOptions,
 };
 
 const DATA: &str = "/data";
@@ -85,6 +86,8 @@ struct Model {
     /// Batches as stored, with their base offsets, in order.
     batches: Vec<(Offset, Vec<u8>)>,
     end: Offset,
+    /// The start that was told, and the furthest that was asked for.
+    start: (Offset, Offset),
     /// Acknowledged, whatever the promise.
     acknowledged: Rc<Cell<Offset>>,
     /// Acknowledged as durable.
@@ -102,6 +105,7 @@ impl Model {
             segment_bytes: if number.is_multiple_of(2) { 64 * KIB as u32 } else { 1 << 20 },
             flush_messages: if number % 3 == 2 { u64::MAX } else { 1 },
             flush_ms: if number % 3 == 2 { 50 } else { u64::MAX },
+            file_delete_delay: Duration::from_millis(if number == 1 { 0 } else { 20 }),
             ..LogConfig::default()
         };
         Model {
@@ -109,6 +113,7 @@ impl Model {
             config,
             batches: Vec::new(),
             end: Offset(0),
+            start: (Offset(0), Offset(0)),
             acknowledged: Rc::default(),
             durable: Rc::default(),
             sequence: 0,
@@ -188,6 +193,8 @@ struct Tally {
     deletions: u64,
     segments: usize,
     clean_starts: u64,
+    cuts: u64,
+    expired: usize,
 }
 
 impl Tally {
@@ -203,6 +210,8 @@ impl Tally {
         self.deletions += other.deletions;
         self.segments += other.segments;
         self.clean_starts += other.clean_starts;
+        self.cuts += other.cuts;
+        self.expired += other.expired;
     }
 }
 
@@ -279,7 +288,14 @@ impl Life<'_> {
         let (log, model) = (self.log(number), &self.models[number]);
         let limit = log.readable_end();
         assert!(limit <= model.end);
-        let from = if whole { 0 } else { choice(self.world, limit.0 as u64 + 1) as i64 };
+        let start = log.start_offset();
+        assert!(start >= model.start.0, "{} starts at {start} again", log.id());
+        if start > Offset(0) {
+            let below = log.read(Offset(start.0 - 1), 1, limit, true).await;
+            assert!(matches!(below, Err(LogReadError::OutOfRange { .. })), "{}", log.id());
+        }
+        let span = (limit.0 - start.0) as u64;
+        let from = start.0 + if whole { 0 } else { choice(self.world, span + 1) as i64 };
         let bytes_max = [1, 500, 5000, 300 * KIB][choice(self.world, 4) as usize];
         let mut from = Offset(from);
         loop {
@@ -298,6 +314,30 @@ impl Life<'_> {
         self.tally.borrow_mut().reads += 1;
     }
 
+    /// Cuts off the oldest records, by an offset or by size; `false` if the store has failed.
+    async fn cut_off(&mut self, number: usize) -> bool {
+        let log = self.log(number);
+        let (start, end) = (log.start_offset(), log.readable_end());
+        let result = if choice(self.world, 2) == 0 {
+            let to = Offset(start.0 + choice(self.world, (end.0 - start.0) as u64 + 1) as i64);
+            self.models[number].start.1 = to.max(self.models[number].start.1);
+            log.advance_start(to).await.map(|now| assert!(now >= to))
+        } else {
+            self.models[number].start.1 = log.end_offset();
+            let bytes_max =
+                Some([0, 70 * KIB as u64, 200 * KIB as u64][choice(self.world, 3) as usize]);
+            let terms = RetentionTerms { now_ms: 0, age_ms_max: None, bytes_max };
+            let before = log.bytes();
+            log.expire(&terms).await.map(|expired| {
+                self.tally.borrow_mut().expired += expired.map_or(0, |expired| expired.segments);
+                assert!(log.bytes() >= before.min(bytes_max.unwrap_or(0)), "too much went");
+            })
+        };
+        self.models[number].start.0 = log.start_offset();
+        self.tally.borrow_mut().cuts += u64::from(result.is_ok());
+        result.is_ok()
+    }
+
     async fn delete(&mut self, number: usize) {
         let deleted = self.store.delete(self.models[number].id).await;
         // After a failure it may be there or not; nobody asks for that topic id again.
@@ -312,6 +352,10 @@ impl Life<'_> {
             let log = self.log(number);
             let model = &mut self.models[number];
             log.set_config(model.config);
+            let (told, asked) = model.start;
+            let start = log.start_offset();
+            assert!((told..=asked).contains(&start), "{} starts at {start}", log.id());
+            model.start = (start, start);
             let promised = if power_loss { &model.durable } else { &model.acknowledged };
             let end = log.end_offset();
             assert!(end >= promised.get(), "{} lost {end} < {}", log.id(), promised.get());
@@ -385,7 +429,13 @@ async fn operate(life: &mut Life<'_>, count: usize) {
                 }
             }
             800..900 => life.read(number, false).await,
-            900..950 => life.retry(number).await,
+            900..940 | 946..950 => life.retry(number).await,
+            940..946 => {
+                if !life.cut_off(number).await {
+                    assert!(life.store.failure().is_some(), "only a failure refuses");
+                    return;
+                }
+            }
             950..952 => life.delete(number).await,
             952..956 => {
                 if life.store.checkpoint().await.is_ok() {
@@ -487,6 +537,8 @@ fn lives_with_faults_keep_what_was_promised() {
         sum.failures,
         sum.deletions,
         sum.clean_starts,
+        sum.cuts,
+        sum.expired as u64,
     ];
     assert!(counts.iter().all(|&count| count > 0), "{sum:?}");
 }

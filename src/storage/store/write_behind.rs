@@ -177,7 +177,6 @@ impl StoreCore {
             // A state may be ahead of its journal; a checkpoint never is.
             let durable = engine.journal.wait_durable(progress.covered).await;
             durable.map_err(|poisoned| io::Error::other(poisoned.to_string()))?;
-            engine.wait_removals().await;
             checkpoint.write(&engine.runtime, &engine.dir).await?;
         }
         for (plan, tails) in &progress.done {
@@ -219,10 +218,7 @@ impl StoreCore {
             active.allocated = 0;
             drop(core);
             engine.files.close(log.id, None);
-        } else {
-            drop(core);
         }
-        log.drop_segments_below_start();
     }
 }
 
