@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -51,6 +51,43 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, configs: &[(&s
 pub fn delete_topic(bootstrap: &str, name: &str) {
     let gone = wait(admin(bootstrap).delete_topics(&[name], &AdminOptions::new()));
     assert_eq!(gone.expect("the broker answers"), [Ok(name.to_owned())]);
+}
+
+/// Deletes the records of each partition before its offset; gives what is the first one then.
+pub fn delete_records(bootstrap: &str, topic: &str, before: &[i64]) -> Vec<i64> {
+    let mut list = TopicPartitionList::new();
+    for (partition, before) in before.iter().enumerate() {
+        let added = list.add_partition_offset(topic, partition as i32, Offset::Offset(*before));
+        added.expect("a new partition in the list");
+    }
+    let deleted = wait(admin(bootstrap).delete_records(&list, &AdminOptions::new()));
+    let deleted = deleted.expect("the broker answers");
+    let mut starts = vec![-1; before.len()];
+    for one in deleted.elements() {
+        one.error().expect("the records are deleted");
+        starts[one.partition() as usize] = one.offset().to_raw().expect("an offset");
+    }
+    starts
+}
+
+/// Commits an offset of partition 0 for a group.
+pub fn commit(bootstrap: &str, group: &str, topic: &str, offset: i64) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset)).expect("a new partition");
+    let committed = in_group(bootstrap, group).commit(&list, CommitMode::Sync);
+    committed.expect("the broker takes it");
+}
+
+/// What a group has committed of partition 0.
+pub fn committed(bootstrap: &str, group: &str, topic: &str) -> Option<i64> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, 0);
+    let found = in_group(bootstrap, group).committed_offsets(list, PATIENCE);
+    found.expect("the broker answers").elements()[0].offset().to_raw().filter(|offset| *offset >= 0)
+}
+
+fn in_group(bootstrap: &str, group: &str) -> BaseConsumer {
+    client(bootstrap).set("group.id", group).create().expect("the settings are valid")
 }
 
 fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {

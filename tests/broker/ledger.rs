@@ -1,13 +1,15 @@
 //! What producers were told, and its judgement over what a consumer reads afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::kafka::Read;
+use crate::wire::now_ms;
 
-/// The records' first timestamp; each has its own.
-const FIRST_TIMESTAMP_MS: i64 = 1_700_000_000_000;
+/// The records' first timestamp, so near that retention keeps them; each has its own.
+static FIRST_TIMESTAMP_MS: LazyLock<i64> = LazyLock::new(|| now_ms() - 3_600_000);
 /// The payload of most records is shorter.
 const SMALL_BYTES_MAX: u64 = 900;
 /// That of the others is longer than the largest piece of a journal's entry.
@@ -26,7 +28,7 @@ impl Sent {
     }
 
     pub fn timestamp_ms(self) -> i64 {
-        FIRST_TIMESTAMP_MS + self.number as i64
+        *FIRST_TIMESTAMP_MS + self.number as i64
     }
 
     pub fn key(self) -> String {

@@ -28,6 +28,7 @@ mod produce;
 mod relaxed;
 mod reshard;
 mod restarts;
+mod retention;
 mod start_stop;
 mod torture;
 mod versions;

@@ -86,6 +86,7 @@ apis! {
     create_partitions_request::CreatePartitionsRequest => create_partitions_response::CreatePartitionsResponse;
     create_topics_request::CreateTopicsRequest => create_topics_response::CreateTopicsResponse;
     delete_groups_request::DeleteGroupsRequest => delete_groups_response::DeleteGroupsResponse;
+    delete_records_request::DeleteRecordsRequest => delete_records_response::DeleteRecordsResponse;
     delete_topics_request::DeleteTopicsRequest => delete_topics_response::DeleteTopicsResponse;
     describe_cluster_request::DescribeClusterRequest => describe_cluster_response::DescribeClusterResponse;
     describe_configs_request::DescribeConfigsRequest => describe_configs_response::DescribeConfigsResponse;

@@ -3,7 +3,8 @@
 # ones in consumer groups (groups/): kafkajs, kafka-python, Kafka's Java consumer, and Kafka's tools. They are
 # installed from their registries into target/clients once (install.sh); what cannot be had is skipped with a line.
 #
-# `tests/clients/run.sh [matrix] [kafkajs] [python] [java] [tools] [goldens]` runs those that are named, or the four of the groups.
+# `tests/clients/run.sh [matrix] [kafkajs] [python] [java] [tools] [deletion] [goldens]` runs those that are
+# named, or the four of the groups and `deletion`.
 # `goldens` plays the scripts of tests/vectors/tools again with Kafka's tools, and fails where they now say
 # something else; KLAMM_RECORD=1 keeps what they say.
 set -u
@@ -13,7 +14,7 @@ readonly installed=$target/clients klamm=$target/debug/klamm
 export JAVA_LIBS=$installed/java/libs RUN_JAVA=$here/run_java.sh
 export NODE_PATH=$installed/js/node_modules KAFKAJS_NO_PARTITIONER_WARNING=1
 mkdir -p "$installed" || exit 1
-for part in install broker expect matrix groups/tools goldens; do . "$here/$part.sh"; done
+for part in install broker expect matrix groups/tools deletion goldens; do . "$here/$part.sh"; done
 
 run_kafkajs() {
     have js "kafkajs in groups" || return 0
@@ -30,7 +31,7 @@ run_java() {
     "$RUN_JAVA" "$here/groups/Groups.java" "$broker"
 }
 
-[ "$#" -gt 0 ] || set -- kafkajs python java tools
+[ "$#" -gt 0 ] || set -- kafkajs python java tools deletion
 [ -x "$klamm" ] || cargo build --bin klamm || exit 1
 install_all
 start_broker
