@@ -575,6 +575,7 @@ async fn delete_records(life: &Rc<Life>, shard: &Rc<Shard>) {
                 partition.cutting -= u32::from(before == -1);
             }
             model.seen.starts_moved += 1;
+            drop(model);
         }
         Err(code) => {
             drop(model);

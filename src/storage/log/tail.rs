@@ -6,6 +6,7 @@ use super::entries::Place;
 use super::failure::{LogAppendError, StorageFailed};
 use super::open_segments::Access;
 use super::partition_log::LogShared;
+use crate::model::Offset;
 use crate::model::units::{BLOCK, block_floor};
 use crate::runtime::AlignedBuf;
 use crate::storage::journal::EntryKind;
@@ -30,15 +31,17 @@ impl LogShared {
     async fn load_tail_alone(self: &Rc<Self>) -> Result<(), LogAppendError> {
         let engine = &self.engine;
         let began = engine.runtime.now();
-        let place = {
+        let (place, bytes) = {
             let core = self.core();
-            let active = core.active();
-            Place {
-                base: active.state.base,
-                position: block_floor(active.state.bytes.into()) as u32,
-            }
+            let state = core.active().state;
+            let position = block_floor(state.bytes.into()) as u32;
+            (Place { base: state.base, position }, (state.bytes - position) as usize)
         };
-        let result = self.read_block(place).await;
+        let result = self.read_block(place, bytes).await;
+        if !self.lacks_tail_of(place.base) {
+            // Retention has rolled the segment meanwhile, and its file may be gone.
+            return Ok(());
+        }
         let block = result.map_err(|error| {
             StorageFailed(
                 format!("reading the last block of segment {} back: {error}", place.base).into(),
@@ -49,14 +52,12 @@ impl LogShared {
             if let Some(failed) = engine.failure() {
                 return Err(failed.into());
             }
-            let mut core = self.core_mut();
-            let unchanged = core.active().state.base == place.base && core.active().is_cut();
-            if core.deleted || !unchanged {
+            if !self.lacks_tail_of(place.base) {
                 return Ok(());
             }
+            let mut core = self.core_mut();
             let arena = engine.runtime.arena();
             let active = core.active_mut();
-            let bytes = (active.state.bytes - place.position) as usize;
             let window = &mut active.window;
             if engine.evict_until(|| window.grow(arena, bytes, place.position)) {
                 active.window.append(&block[..bytes]);
@@ -74,15 +75,20 @@ impl LogShared {
         }
     }
 
-    async fn read_block(&self, place: Place) -> std::io::Result<AlignedBuf> {
+    /// Whether that segment is still the active one, and its last block not in memory.
+    fn lacks_tail_of(&self, base: Offset) -> bool {
+        let core = self.core();
+        !core.deleted && core.active().state.base == base && core.active().is_cut()
+    }
+
+    async fn read_block(&self, place: Place, bytes: usize) -> std::io::Result<AlignedBuf> {
         let engine = &self.engine;
         let access = Access::Direct;
         let file =
             engine.files.open(&engine.runtime, &engine.dir, self.id, place.base, access).await?;
         let (block, read) =
             file.read_at(AlignedBuf::zeroed(BLOCK), u64::from(place.position)).await;
-        let expected = (self.core().active().state.bytes - place.position) as usize;
-        if read? < expected {
+        if read? < bytes {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         Ok(block)

@@ -324,13 +324,12 @@ impl Life<'_> {
             log.advance_start(to).await.map(|now| assert!(now >= to))
         } else {
             self.models[number].start.1 = log.end_offset();
-            let bytes_max =
-                Some([0, 70 * KIB as u64, 200 * KIB as u64][choice(self.world, 3) as usize]);
-            let terms = RetentionTerms { now_ms: 0, age_ms_max: None, bytes_max };
+            let kept = [0, 70 * KIB as u64, 200 * KIB as u64][choice(self.world, 3) as usize];
+            let terms = RetentionTerms { now_ms: 0, age_ms_max: None, bytes_max: Some(kept) };
             let before = log.bytes();
             log.expire(&terms).await.map(|expired| {
                 self.tally.borrow_mut().expired += expired.map_or(0, |expired| expired.segments);
-                assert!(log.bytes() >= before.min(bytes_max.unwrap_or(0)), "too much went");
+                assert!(log.bytes() >= before.min(kept), "too much went");
             })
         };
         self.models[number].start.0 = log.start_offset();
