@@ -12,6 +12,8 @@ pub struct ApiVersionInfo {
     pub versions: VersionRange,
     /// The newest version that Kafka calls stable; never advertise a later one.
     pub latest_stable: i16,
+    /// False for what only controllers serve.
+    pub on_broker: bool,
     /// The first request version with compact lengths and tagged fields; `i16::MAX` for never.
     pub request_flexible_from: i16,
     /// The first response version with compact lengths and tagged fields; `i16::MAX` for never.
@@ -37,6 +39,11 @@ impl ApiKey {
     /// The newest version that may be advertised.
     pub const fn latest_stable(self) -> i16 {
         self.info().latest_stable
+    }
+
+    /// True for what a broker serves, be it for clients or for other brokers.
+    pub const fn is_on_broker(self) -> bool {
+        self.info().on_broker
     }
 
     /// The version of the request header that precedes a request of `version`, also of one that

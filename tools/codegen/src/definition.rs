@@ -18,6 +18,9 @@ pub struct Definition {
     pub flexible_versions: String,
     #[serde(default)]
     pub latest_version_unstable: bool,
+    /// Where a request is served: `broker`, `controller`.
+    #[serde(default)]
+    pub listeners: Vec<String>,
     #[serde(default)]
     pub fields: Vec<FieldDefinition>,
     #[serde(default)]
@@ -74,7 +77,7 @@ impl FieldDefinition {
 }
 
 /// Drops `//` comments outside of strings.
-fn without_comments(text: &str) -> String {
+pub fn without_comments(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for line in text.lines() {
         let mut in_string = false;

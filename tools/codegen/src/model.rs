@@ -8,7 +8,7 @@ use crate::versions::{Part, Versions};
 
 /// The only messages of type `data` that clients and brokers exchange: consumers put them, opaque
 /// to the broker, into the group protocol. The others are records of Kafka's own logs.
-const DATA_MESSAGES: [&str; 2] = ["ConsumerProtocolAssignment", "ConsumerProtocolSubscription"];
+pub const DATA_MESSAGES: [&str; 2] = ["ConsumerProtocolAssignment", "ConsumerProtocolSubscription"];
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Message {
     pub versions: Versions,
     pub flexible: Versions,
     pub latest_unstable: bool,
+    pub on_broker: bool,
     pub structs: Vec<Struct>,
 }
 
@@ -105,6 +106,7 @@ impl Message {
             versions,
             flexible: Versions::parse(&definition.flexible_versions)?.and(versions),
             latest_unstable: definition.latest_version_unstable,
+            on_broker: definition.listeners.iter().any(|listener| listener == "broker"),
             structs,
         }))
     }

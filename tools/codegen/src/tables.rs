@@ -15,6 +15,7 @@ pub struct Api {
     pub name: String,
     pub versions: Versions,
     pub latest_stable: i16,
+    pub on_broker: bool,
     pub request_flexible: Versions,
     pub response_flexible: Versions,
 }
@@ -34,6 +35,7 @@ pub fn apis(messages: &[Message]) -> Result<Vec<Api>> {
             name: request.name.trim_end_matches("Request").to_owned(),
             versions: request.versions,
             latest_stable: request.versions.max - i16::from(request.latest_unstable),
+            on_broker: request.on_broker,
             request_flexible: request.flexible,
             response_flexible: response.flexible,
         });
@@ -67,21 +69,22 @@ pub fn api_keys(apis: &[Api], source: &str) -> String {
     for api in apis {
         let _ = writeln!(
             text,
-            "ApiKey::{} => info({:?}, {}, {}, {}, {}, {}),",
+            "ApiKey::{} => info({:?}, {}, {}, {}, {}, {}, {}),",
             api.name,
             api.name,
             api.versions.min,
             api.versions.max,
             api.latest_stable,
+            api.on_broker,
             flexible_from(api.request_flexible),
             flexible_from(api.response_flexible)
         );
     }
     text += "}\n}\n}\n\n";
     text + "const fn info(name: &'static str, min: i16, max: i16, latest_stable: i16, \
-           request_flexible_from: i16, response_flexible_from: i16) -> ApiVersionInfo {\n\
+           on_broker: bool, request_flexible_from: i16, response_flexible_from: i16) -> ApiVersionInfo {\n\
            ApiVersionInfo { name, versions: VersionRange { min, max }, latest_stable, \
-           request_flexible_from, response_flexible_from }\n}\n"
+           on_broker, request_flexible_from, response_flexible_from }\n}\n"
 }
 
 fn flexible_from(flexible: Versions) -> String {
