@@ -5,9 +5,12 @@
 //! name, `options` reads what they take off their help texts in `help/`, which declare the options;
 //! `arguments` is what the other commands take.
 //!
-//! Deliberately absent: formatters, readers and deserializers by Java class.
+//! `java_order` and `java_exception` are what Kafka's tools print because they are written in Java.
+//!
+//! Deliberately absent: formatters, readers, decoders and deserializers by Java class, other than Kafka's own.
 
 mod arguments;
+mod broker_api_versions;
 mod call;
 mod client_options;
 mod completions;
@@ -15,12 +18,15 @@ mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod delete_records;
+mod get_offsets;
 mod java_exception;
 mod java_order;
 mod options;
 mod scripts;
 mod tool;
 mod tools;
+mod topic_filter;
 mod topics;
 
 pub use arguments::{Arguments, Command, CompletionsArguments, ScriptsArguments, StartArguments};

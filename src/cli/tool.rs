@@ -15,6 +15,11 @@ use super::options::{OptionError, Options};
 use crate::client::{Address, ClientError};
 use crate::config::{FILE_BYTES_MAX, parse_properties};
 
+/// What a shell expects of a process that ended by SIGINT: 128 and the signal's number.
+pub const INTERRUPTED: u8 = 130;
+/// And by SIGTERM.
+pub const TERMINATED: u8 = 143;
+
 /// Why a tool ends before it has done its work.
 #[derive(Debug, Error)]
 pub enum Stop {
@@ -135,6 +140,15 @@ pub fn bootstrap(text: &str) -> Result<Vec<Address>, ClientError> {
         return Err(ClientError::Address(format!("{text} (no address is known for any host)")));
     }
     Ok(addresses)
+}
+
+/// `--bootstrap-server` where a tool checks its form before anything else (`ToolsUtils`).
+pub fn validated_bootstrap(text: &str) -> Result<&str, Stop> {
+    if text.trim().is_empty() {
+        return Err(Stop::Usage("Error while validating the bootstrap address\n".to_owned()));
+    }
+    let invalid = "Please provide valid host:port like host1:9091,host2:9092\n";
+    Address::parse_list(text).map(|_| text).map_err(|_| Stop::Usage(invalid.to_owned()))
 }
 
 /// The bytes of a file that an operator writes; one that is too large is an error.

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use super::tool::Help;
-use super::{configs, console_consumer, console_producer, consumer_groups, topics};
+use super::{
+    broker_api_versions, configs, console_consumer, console_producer, consumer_groups,
+    delete_records, get_offsets, topics,
+};
 
 /// A command that is one of Kafka's scripts.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,9 @@ pub const TOOLS: &[Tool] = &[
     console_producer::TOOL,
     console_consumer::TOOL,
     consumer_groups::TOOL,
+    get_offsets::TOOL,
+    delete_records::TOOL,
+    broker_api_versions::TOOL,
 ];
 
 /// The tool of that name.

@@ -138,6 +138,20 @@ impl Admin {
         Ok(topics)
     }
 
+    /// Every topic's name with the number of its partitions, in the order of names.
+    pub async fn partition_counts(
+        &mut self,
+        with_internal: bool,
+    ) -> Result<Vec<(String, i32)>, ClientError> {
+        self.cluster.refresh(None, false).await?;
+        let listed =
+            self.cluster.topics().iter().filter(|(_, view)| with_internal || !view.is_internal);
+        let mut counts: Vec<(String, i32)> =
+            listed.map(|(name, view)| (name.clone(), view.partitions.len() as i32)).collect();
+        counts.sort();
+        Ok(counts)
+    }
+
     /// Creates a topic.
     pub async fn create_topic(&mut self, topic: &NewTopic) -> Result<(), ClientError> {
         let assignments = topic.assignment.iter().zip(0..).map(|(brokers, partition_index)| {

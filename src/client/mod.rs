@@ -11,6 +11,7 @@
 
 mod address;
 mod admin;
+mod broker_versions;
 mod clock;
 mod cluster;
 mod config_admin;
@@ -30,6 +31,7 @@ pub use address::Address;
 pub use admin::{
     Admin, NewTopic, PartitionDescription, Reassignment, TopicConfigEntry, TopicDescription,
 };
+pub use broker_versions::{ApiVersions, BrokerNode};
 pub use clock::{random as chance, wall_clock_ms};
 pub use cluster::{ClientOptions, Cluster, PartitionView, TopicView};
 pub use config_admin::{ConfigChange, ConfigSynonym, ResourceConfig, ResourceKind};

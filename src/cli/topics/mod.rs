@@ -5,13 +5,13 @@ mod describe;
 
 use std::process::ExitCode;
 
-use regex::Regex;
 use thiserror::Error;
 
 use self::arguments::{Action, Arguments};
 use super::options::OptionError;
 use super::tool::{Help, Stop, block_on, bootstrap, load_properties, print};
 use super::tools::Tool;
+use super::topic_filter::{InvalidFilter, topic_filter};
 use crate::client::{Admin, ClientError, ClientOptions, Cluster, NewTopic};
 use crate::model::ErrorCode;
 use crate::model::ids::TopicId;
@@ -36,6 +36,8 @@ enum TopicError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Option(#[from] OptionError),
+    #[error(transparent)]
+    Filter(#[from] InvalidFilter),
     #[error("{0}")]
     Said(String),
 }
@@ -208,39 +210,5 @@ async fn existing(arguments: &Arguments, admin: &mut Admin) -> Result<Vec<String
             Err(TopicError::Said(format!("Topic '{topic}' does not exist as expected")))
         }
         _ => Ok(found),
-    }
-}
-
-/// `IncludeList`: a regular expression for whole names, in which a comma is an "or".
-fn topic_filter(text: &str) -> Result<Regex, TopicError> {
-    let pattern = text.trim().replace(',', "|").replace(' ', "");
-    let pattern = pattern.trim_matches(['"', '\'']);
-    Regex::new(&format!("^(?:{pattern})$"))
-        .map_err(|_| TopicError::Said(format!("{pattern} is an invalid regex.")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(filter: &str, matches: &[&str], differs: &[&str]) {
-        let filter = topic_filter(filter).expect("the filter is a regular expression");
-        for topic in matches {
-            assert!(filter.is_match(topic), "{filter} {topic}");
-        }
-        for topic in differs {
-            assert!(!filter.is_match(topic), "{filter} {topic}");
-        }
-    }
-
-    #[test]
-    fn filters_match_whole_names() {
-        check("a", &["a"], &["ab", "ba", ""]);
-        check("a.*", &["a", "a.b"], &["ba"]);
-        check("a, b", &["a", "b"], &["a,b", "c"]);
-        check("'a'", &["a"], &["'a'"]);
-        check("my.topic", &["my.topic", "my-topic"], &["mytopic"]);
-        let said = topic_filter("a(").map(|_| ()).unwrap_err().to_string();
-        assert_eq!(said, "a( is an invalid regex.");
     }
 }
