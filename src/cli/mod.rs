@@ -5,7 +5,8 @@
 //! name, `options` reads what they take off their help texts in `help/`, which declare the options;
 //! `arguments` is what the other commands take.
 //!
-//! `java_order` and `java_exception` are what Kafka's tools print because they are written in Java.
+//! `record_json` shows the records of coordinators by Kafka's own definitions; `java_order` and
+//! `java_exception` are what Kafka's tools print because they are written in Java.
 //!
 //! Deliberately absent: formatters, readers, decoders and deserializers by Java class, other than Kafka's own.
 
@@ -19,10 +20,12 @@ mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 mod delete_records;
+mod dump_log;
 mod get_offsets;
 mod java_exception;
 mod java_order;
 mod options;
+mod record_json;
 mod scripts;
 mod tool;
 mod tools;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::tool::Help;
 use super::{
     broker_api_versions, configs, console_consumer, console_producer, consumer_groups,
-    delete_records, get_offsets, topics,
+    delete_records, dump_log, get_offsets, topics,
 };
 
 /// A command that is one of Kafka's scripts.
@@ -31,6 +31,7 @@ pub const TOOLS: &[Tool] = &[
     get_offsets::TOOL,
     delete_records::TOOL,
     broker_api_versions::TOOL,
+    dump_log::TOOL,
 ];
 
 /// The tool of that name.

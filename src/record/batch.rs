@@ -25,7 +25,15 @@ pub struct BatchView<'a> {
 impl<'a> BatchView<'a> {
     /// The batch that `bytes` begin with; more may follow it.
     pub fn parse(bytes: &'a [u8]) -> Result<BatchView<'a>, BatchError> {
-        let header = BatchHeader::parse(bytes)?;
+        BatchView::with_header(BatchHeader::parse(bytes)?, bytes)
+    }
+
+    /// As [`parse`](Self::parse), with offsets and counts as they are declared: see [`BatchHeader::read`].
+    pub fn read(bytes: &'a [u8]) -> Result<BatchView<'a>, BatchError> {
+        BatchView::with_header(BatchHeader::read(bytes)?, bytes)
+    }
+
+    fn with_header(header: BatchHeader, bytes: &'a [u8]) -> Result<BatchView<'a>, BatchError> {
         let needed_bytes = header.size_bytes;
         let bytes = bytes
             .get(..needed_bytes)

@@ -122,6 +122,12 @@ pub struct BatchHeader {
 impl BatchHeader {
     /// Parses the header that `bytes` begin with; the records may be missing from `bytes`.
     pub fn parse(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
+        BatchHeader::read(bytes)?.check_range()
+    }
+
+    /// As [`parse`](Self::parse), with offsets and counts as they are declared, which may be any: for tools
+    /// that show what is damaged.
+    pub fn read(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
         let truncated =
             |needed_bytes| BatchError::Truncated { size_bytes: bytes.len(), needed_bytes };
         if bytes.len() <= MAGIC_AT {
@@ -144,7 +150,7 @@ impl BatchHeader {
         }
         let attributes = i16_at(bytes, ATTRIBUTES_AT);
         let codec = (attributes & COMPRESSION_MASK) as u8;
-        let header = BatchHeader {
+        Ok(BatchHeader {
             base_offset: Offset(i64_at(bytes, 0)),
             size_bytes,
             leader_epoch: LeaderEpoch(i32_at(bytes, LEADER_EPOCH_AT)),
@@ -158,8 +164,7 @@ impl BatchHeader {
             producer_epoch: ProducerEpoch(i16_at(bytes, PRODUCER_EPOCH_AT)),
             base_sequence: i32_at(bytes, BASE_SEQUENCE_AT),
             record_count: i32_at(bytes, RECORD_COUNT_AT),
-        };
-        header.check_range()
+        })
     }
 
     fn check_range(self) -> Result<BatchHeader, BatchError> {

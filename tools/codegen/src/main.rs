@@ -2,6 +2,8 @@
 //!
 //! `klamm-codegen kafka-clients-4.4.0.jar src/protocol/generated` replaces the folder's files;
 //! with `--check` it writes nothing and fails where they differ.
+//! `klamm-codegen --records JAR… src/cli/record_json/kafka-4.4.0-records.json` writes the shapes of the
+//! records in `__consumer_offsets` and its like, from the jars of the coordinators and of the clients.
 
 mod definition;
 mod emit;
@@ -10,22 +12,27 @@ mod emit_encode;
 mod model;
 mod names;
 mod output;
+mod records;
 mod source;
 mod tables;
 mod versions;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 /// Writes the wire codec from Kafka's own message definitions.
 #[derive(Parser)]
 struct Arguments {
-    /// A kafka-clients jar, or a directory of message definitions.
-    definitions: PathBuf,
-    /// The folder of the generated files.
+    /// A kafka-clients jar, or a directory of message definitions; with --records several jars.
+    #[arg(required = true)]
+    definitions: Vec<PathBuf>,
+    /// The folder of the generated files; with --records one file.
     folder: PathBuf,
+    /// Write the shapes of the records that coordinators keep.
+    #[arg(long)]
+    records: bool,
     /// Only compare: fail where a file differs.
     #[arg(long)]
     check: bool,
@@ -33,7 +40,12 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let source = source::read(&arguments.definitions)?;
+    if arguments.records {
+        let table = records::table(&arguments.definitions)?;
+        return output::one(&arguments.folder, &table, arguments.check);
+    }
+    let [definitions] = &arguments.definitions[..] else { bail!("give one jar of messages") };
+    let source = source::read(definitions)?;
     let mut messages = Vec::new();
     for (name, text) in &source.texts {
         let definition =

@@ -71,3 +71,13 @@ fn rustfmt(text: &str) -> Result<String> {
     }
     Ok(String::from_utf8(output.stdout)?)
 }
+
+/// Replaces one file, or with `check` fails where it differs.
+pub fn one(path: &Path, text: &str, check: bool) -> Result<()> {
+    if !check {
+        return fs::write(path, text).with_context(|| format!("writing {}", path.display()));
+    }
+    let is_same = fs::read_to_string(path).is_ok_and(|old| old == text);
+    ensure!(is_same, "not what the definitions give: {}", path.display());
+    Ok(())
+}
