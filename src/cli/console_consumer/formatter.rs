@@ -1,85 +1,74 @@
-//! How a record is printed: the columns of Kafka's `DefaultMessageFormatter`, in its order.
+//! How a record is printed: by the columns of Kafka's `DefaultMessageFormatter`, in its order, or as the JSON
+//! of those that show the topics of coordinators.
 
 use std::io::{self, Write};
 
 use thiserror::Error;
-use tracing::error;
+use tracing::info;
 
+use super::deserializer::{DeserializeError, Deserializer};
 use crate::cli::client_options::Properties;
+use crate::cli::record_json::{Keeper, RecordJsonError, RecordShapes, ShapeError, object};
 use crate::record::Record;
 
 /// Why a record was not printed.
 #[derive(Debug, Error)]
 pub enum FormatError {
-    /// Bytes that the deserializer does not take; the record's producer is to blame.
-    #[error("Size of data received by {0} is not {1}")]
-    Size(&'static str, usize),
+    /// Bytes that the deserializer does not take.
+    #[error(transparent)]
+    Deserialize(#[from] DeserializeError),
+    /// A coordinator's record that cannot be read.
+    #[error("Could not read record at offset {offset} due to: {reason}")]
+    Record {
+        /// The record's.
+        offset: i64,
+        /// What is wrong with it.
+        reason: RecordJsonError,
+    },
     /// Nobody reads standard output any more.
     #[error(transparent)]
     Output(#[from] io::Error),
 }
 
-/// Kafka's deserializers whose text is more than the bytes themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deserializer {
-    Short,
-    Integer,
-    Long,
-}
-
 /// Prints records.
 #[derive(Clone, Debug)]
-pub struct Formatter {
-    timestamp: bool,
-    partition: bool,
-    offset: bool,
-    delivery: bool,
-    epoch: bool,
-    headers: bool,
-    key: bool,
-    value: bool,
-    nothing: bool,
-    key_separator: String,
-    line_separator: String,
-    headers_separator: String,
-    null_literal: String,
-    key_deserializer: Option<Deserializer>,
-    value_deserializer: Option<Deserializer>,
-    headers_deserializer: Option<Deserializer>,
+pub enum Formatter {
+    /// `DefaultMessageFormatter`.
+    Columns(Columns),
+    /// `LoggingMessageFormatter`: in the log too.
+    Logged(Columns),
+    /// `NoOpMessageFormatter`.
+    Nothing,
+    /// The records of a coordinator, of these types, or of all where there are none.
+    Coordinator(Box<RecordShapes>, &'static [i16]),
 }
+
+/// The formatters of coordinators' records, with the types that each of them shows.
+const COORDINATORS: [(&str, Keeper, &[i16]); 5] = [
+    ("OffsetsMessageFormatter", Keeper::Groups, &[0, 1]),
+    ("GroupMetadataMessageFormatter", Keeper::Groups, &[2]),
+    ("ShareGroupMessageFormatter", Keeper::Groups, &[10, 11, 12, 13, 14, 15]),
+    ("TransactionLogMessageFormatter", Keeper::Transactions, &[]),
+    ("group.share.ShareGroupStateMessageFormatter", Keeper::Shares, &[]),
+];
 
 impl Formatter {
     /// The formatter of a Java class name with these properties; `None` for a class that is not known.
-    pub fn new(class: &str, properties: &Properties) -> Option<Formatter> {
-        let name = class.strip_prefix("org.apache.kafka.tools.consumer.")?;
-        if !matches!(name, "DefaultMessageFormatter" | "NoOpMessageFormatter") {
-            return None;
-        }
-        let is_true = |name: &str, default: bool| {
-            properties.get(name).map_or(default, |value| value.trim().eq_ignore_ascii_case("true"))
+    pub fn new(class: &str, properties: &Properties) -> Result<Option<Formatter>, ShapeError> {
+        let Some(name) = class.strip_prefix("org.apache.kafka.tools.consumer.") else {
+            return Ok(None);
         };
-        let text = |name: &str, default: &str| {
-            properties.get(name).map_or(default, |v| v.as_str()).to_owned()
-        };
-        let deserializer = |name: &str| properties.get(name).and_then(|class| deserializer(class));
-        Some(Formatter {
-            timestamp: is_true("print.timestamp", false),
-            partition: is_true("print.partition", false),
-            offset: is_true("print.offset", false),
-            delivery: is_true("print.delivery", false),
-            epoch: is_true("print.epoch", false),
-            headers: is_true("print.headers", false),
-            key: is_true("print.key", false),
-            value: is_true("print.value", true),
-            nothing: name == "NoOpMessageFormatter",
-            key_separator: text("key.separator", "\t"),
-            line_separator: text("line.separator", "\n"),
-            headers_separator: text("headers.separator", ","),
-            null_literal: text("null.literal", "null"),
-            key_deserializer: deserializer("key.deserializer"),
-            value_deserializer: deserializer("value.deserializer"),
-            headers_deserializer: deserializer("headers.deserializer"),
-        })
+        Ok(Some(match name {
+            "DefaultMessageFormatter" => Formatter::Columns(Columns::new(properties)),
+            "LoggingMessageFormatter" => Formatter::Logged(Columns::new(properties)),
+            "NoOpMessageFormatter" => Formatter::Nothing,
+            _ => match COORDINATORS.iter().find(|(other, _, _)| *other == name) {
+                Some((_, keeper, types)) => {
+                    Formatter::Coordinator(Box::new(RecordShapes::new(*keeper, false)?), types)
+                }
+                None => return Ok(None),
+            },
+        }))
     }
 
     /// Prints one record of `partition`.
@@ -90,9 +79,107 @@ impl Formatter {
         log_append_time: bool,
         record: &Record<'_>,
     ) -> Result<(), FormatError> {
-        if self.nothing {
-            return Ok(());
+        match self {
+            Formatter::Nothing => Ok(()),
+            Formatter::Columns(columns) => columns.write(out, partition, log_append_time, record),
+            Formatter::Logged(columns) => {
+                columns.write(out, partition, log_append_time, record)?;
+                let kind = timestamp_type(log_append_time);
+                let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
+                let key = record.key.map_or("null ".to_owned(), |key| text(key) + ", ");
+                let value = record.value.map_or("null".to_owned(), text);
+                info!("{kind}:{}, key:{key}value:{value}", record.timestamp);
+                Ok(())
+            }
+            Formatter::Coordinator(shapes, types) => write_json(out, shapes, types, record),
         }
+    }
+}
+
+fn timestamp_type(log_append_time: bool) -> &'static str {
+    if log_append_time { "LogAppendTime" } else { "CreateTime" }
+}
+
+/// As Kafka's `CoordinatorRecordMessageFormatter`, which ends no line.
+fn write_json(
+    out: &mut impl Write,
+    shapes: &RecordShapes,
+    types: &[i16],
+    record: &Record<'_>,
+) -> Result<(), FormatError> {
+    let Some(key) = record.key else { return Ok(()) };
+    let read = match shapes.read(key, record.value) {
+        Err(RecordJsonError::UnknownType(_)) => return Ok(()),
+        read => read.map_err(|reason| FormatError::Record { offset: record.offset.0, reason })?,
+    };
+    if !types.is_empty() && !types.contains(&read.key_type) {
+        return Ok(());
+    }
+    let key = [("type", read.key_type.to_string()), ("data", read.key)];
+    let value = read.value.map_or_else(
+        || "null".to_owned(),
+        |(version, data)| object([("version", version.to_string()), ("data", data)].into_iter()),
+    );
+    let json = object([("key", object(key.into_iter())), ("value", value)].into_iter());
+    Ok(out.write_all(json.as_bytes())?)
+}
+
+/// What of a record is printed.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    timestamp: bool,
+    partition: bool,
+    offset: bool,
+    delivery: bool,
+    epoch: bool,
+    headers: bool,
+    key: bool,
+    value: bool,
+    key_separator: String,
+    line_separator: String,
+    headers_separator: String,
+    null_literal: String,
+    key_deserializer: Option<Deserializer>,
+    value_deserializer: Option<Deserializer>,
+    headers_deserializer: Option<Deserializer>,
+}
+
+impl Columns {
+    fn new(properties: &Properties) -> Columns {
+        let is_true = |name: &str, default: bool| {
+            properties.get(name).map_or(default, |value| value.trim().eq_ignore_ascii_case("true"))
+        };
+        let text = |name: &str, default: &str| {
+            properties.get(name).map_or(default, |v| v.as_str()).to_owned()
+        };
+        let deserializer =
+            |name: &str| properties.get(name).and_then(|class| Deserializer::of_class(class));
+        Columns {
+            timestamp: is_true("print.timestamp", false),
+            partition: is_true("print.partition", false),
+            offset: is_true("print.offset", false),
+            delivery: is_true("print.delivery", false),
+            epoch: is_true("print.epoch", false),
+            headers: is_true("print.headers", false),
+            key: is_true("print.key", false),
+            value: is_true("print.value", true),
+            key_separator: text("key.separator", "\t"),
+            line_separator: text("line.separator", "\n"),
+            headers_separator: text("headers.separator", ","),
+            null_literal: text("null.literal", "null"),
+            key_deserializer: deserializer("key.deserializer"),
+            value_deserializer: deserializer("value.deserializer"),
+            headers_deserializer: deserializer("headers.deserializer"),
+        }
+    }
+
+    fn write(
+        &self,
+        out: &mut impl Write,
+        partition: i32,
+        log_append_time: bool,
+        record: &Record<'_>,
+    ) -> Result<(), FormatError> {
         // All columns behind a column decide whether a separator or the line's end follows it.
         let later = [
             self.partition,
@@ -105,7 +192,7 @@ impl Formatter {
         ];
         let ends = |column: usize| later[column..].iter().any(|shown| *shown);
         if self.timestamp {
-            let kind = if log_append_time { "LogAppendTime" } else { "CreateTime" };
+            let kind = timestamp_type(log_append_time);
             write!(out, "{kind}:{}{}", record.timestamp, self.after(ends(0)))?;
         }
         if self.partition {
@@ -164,38 +251,11 @@ impl Formatter {
         match (field, deserializer) {
             (None, _) => out.write_all(self.null_literal.as_bytes())?,
             (Some(field), None) => out.write_all(field)?,
-            (Some(field), Some(deserializer)) => write!(out, "{}", deserializer.number(field)?)?,
+            (Some(field), Some(deserializer)) => {
+                out.write_all(deserializer.text(field)?.as_bytes())?;
+            }
         }
         Ok(())
-    }
-}
-
-impl Deserializer {
-    fn number(self, field: &[u8]) -> Result<i64, FormatError> {
-        let number = match self {
-            Deserializer::Short => field.try_into().map(i16::from_be_bytes).map(i64::from),
-            Deserializer::Integer => field.try_into().map(i32::from_be_bytes).map(i64::from),
-            Deserializer::Long => field.try_into().map(i64::from_be_bytes),
-        };
-        number.map_err(|_| match self {
-            Deserializer::Short => FormatError::Size("ShortDeserializer", 2),
-            Deserializer::Integer => FormatError::Size("IntegerDeserializer", 4),
-            Deserializer::Long => FormatError::Size("LongDeserializer", 8),
-        })
-    }
-}
-
-fn deserializer(class: &str) -> Option<Deserializer> {
-    match class.strip_prefix("org.apache.kafka.common.serialization.") {
-        Some("ShortDeserializer") => Some(Deserializer::Short),
-        Some("IntegerDeserializer") => Some(Deserializer::Integer),
-        Some("LongDeserializer") => Some(Deserializer::Long),
-        // The text of the bytes is the bytes.
-        Some("StringDeserializer" | "ByteArrayDeserializer") => None,
-        _ => {
-            error!("Unable to instantiate a deserializer from {class}");
-            None
-        }
     }
 }
 
@@ -216,7 +276,8 @@ mod tests {
         let batch = BatchView::parse(&bytes).expect("the builder makes batches");
         let properties =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let formatter = Formatter::new(DEFAULT, &properties.collect()).expect("the class is known");
+        let formatter = Formatter::new(DEFAULT, &properties.collect());
+        let formatter = formatter.expect("no table is read").expect("the class is known");
         let mut out = Vec::new();
         for record in batch.records(batch.payload()) {
             let record = record.expect("the builder makes records");
@@ -257,18 +318,44 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_the_wrong_size_is_an_error() {
-        let said = Deserializer::Integer.number(b"123").map(|_| ()).unwrap_err().to_string();
-        assert_eq!(said, "Size of data received by IntegerDeserializer is not 4");
+    fn every_class_of_kafkas_is_known_and_no_other() {
+        let none = Properties::new();
+        let new = |name: &str| Formatter::new(name, &none).expect("the table is understood");
+        assert!(new("com.example.Mine").is_none());
+        assert!(new("org.apache.kafka.tools.consumer.Mine").is_none());
+        let others = ["DefaultMessageFormatter", "LoggingMessageFormatter", "NoOpMessageFormatter"];
+        for name in COORDINATORS.iter().map(|(name, _, _)| *name).chain(others) {
+            assert!(new(&format!("org.apache.kafka.tools.consumer.{name}")).is_some(), "{name}");
+        }
     }
 
+    /// What Kafka 4.3.0's formatter prints for such a record.
     #[test]
-    fn other_classes_are_not_known() {
-        assert!(Formatter::new("com.example.Mine", &Properties::new()).is_none());
-        let silent = Formatter::new(
-            "org.apache.kafka.tools.consumer.NoOpMessageFormatter",
-            &Properties::new(),
+    fn records_of_coordinators_are_json_without_an_end_of_line() {
+        let key = b"\x00\x01\x00\x02g2\x00\x03mix\x00\x00\x00\x00";
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        builder.append(
+            1000,
+            Some(key),
+            Some(b"\x00\x03\0\0\0\0\0\0\0\x05\xff\xff\xff\xff\0\x01m\0\0\0\0\0\0\0\x07"),
+            &[],
         );
-        assert!(silent.is_some_and(|silent| silent.nothing));
+        builder.append(1000, Some(key), None, &[]);
+        builder.append(1000, Some(b"\0\x02\0\x01g"), None, &[]);
+        builder.append(1000, Some(b"\0\x63"), None, &[]);
+        builder.append(1000, None, Some(b""), &[]);
+        let bytes = builder.finish();
+        let batch = BatchView::parse(&bytes).expect("the builder makes batches");
+        let class = "org.apache.kafka.tools.consumer.OffsetsMessageFormatter";
+        let formatter = Formatter::new(class, &Properties::new());
+        let formatter = formatter.expect("the table is understood").expect("the class is known");
+        let mut out = Vec::new();
+        for record in batch.records(batch.payload()) {
+            let record = record.expect("the builder makes records");
+            formatter.write(&mut out, 0, false, &record).expect("the records are well formed");
+        }
+        let key = r#"{"key":{"type":1,"data":{"group":"g2","topic":"mix","partition":0}},"value":"#;
+        let value = r#"{"version":3,"data":{"offset":5,"leaderEpoch":-1,"metadata":"m","commitTimestamp":7}}}"#;
+        assert_eq!(String::from_utf8_lossy(&out), format!("{key}{value}{key}null}}"));
     }
 }

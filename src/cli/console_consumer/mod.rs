@@ -1,6 +1,7 @@
 //! `console-consumer`: records to standard output (`ConsoleConsumer`), as a member of a group, which gets
 //! a name of its own where none is given, or from the one partition of `--partition`.
 
+mod deserializer;
 mod formatter;
 
 use std::io::{self, BufWriter, Stdout, Write};
@@ -15,7 +16,10 @@ use tokio::time::{Instant, timeout};
 use self::formatter::{FormatError, Formatter};
 use super::client_options::{self, Properties};
 use super::options::Options;
-use super::tool::{Help, Stop, block_on, bootstrap, complain, key_values, load_properties, print};
+use super::tool::{
+    Help, INTERRUPTED, Stop, TERMINATED, block_on, bootstrap, complain, key_values,
+    load_properties, print,
+};
 use super::tools::Tool;
 use crate::client::{
     ClientError, ClientOptions, Cluster, Consumer, ConsumerOptions, Fetched, GroupConsumer,
@@ -41,16 +45,16 @@ const GENERATED_GROUPS: u64 = 100_000;
 
 const DEFAULT_FORMATTER: &str = "org.apache.kafka.tools.consumer.DefaultMessageFormatter";
 
-/// What a shell expects of a process that ended by a signal: 128 and the signal's number.
-const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
-
 /// What to read.
 #[derive(Debug)]
 enum Wanted {
     Topic(String),
     Partition(String, i32),
-    Matching(Regex),
+    Matching {
+        pattern: Regex,
+        /// `exclude.internal.topics=false`.
+        with_internal: bool,
+    },
 }
 
 /// What the arguments ask for.
@@ -132,15 +136,21 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
             Some(client_options::group(&id, commits, &mut properties)?)
         }
     };
+    let with_internal = properties
+        .remove("exclude.internal.topics")
+        .is_some_and(|excluded| excluded.trim().eq_ignore_ascii_case("false"));
     let client =
         client_options::client(ClientOptions::new(servers, "console-consumer"), &mut properties)?;
     client_options::warn_unused(&properties);
-    let messages_max: Option<i64> = options.number("max-messages")?;
+    let messages_max: Option<i32> = options.number("max-messages")?;
     let patience: Option<i64> = options.number("timeout-ms")?;
     Ok(Setup {
-        wanted: wanted(&options)?,
+        wanted: wanted(&options, with_internal)?,
         start: if options.has("partition") { start } else { consumer.reset },
-        messages_max: messages_max.and_then(|count| u64::try_from(count).ok()),
+        // -1 is no bound, and any other negative number has been reached already.
+        messages_max: messages_max
+            .filter(|count| *count != -1)
+            .map(|count| u64::try_from(count).unwrap_or(0)),
         patience: patience.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
         skip_on_error: options.has("skip-message-on-error"),
         systest_events: options.has("enable-systest-events"),
@@ -205,10 +215,11 @@ fn check_together(options: &Options) -> Result<(), Stop> {
     Help::require(options, &["bootstrap-server"])
 }
 
-fn wanted(options: &Options) -> Result<Wanted, Stop> {
+fn wanted(options: &Options, with_internal: bool) -> Result<Wanted, Stop> {
     if let Some(pattern) = options.one("include")? {
         let regex = Regex::new(&format!("^(?:{pattern})$"));
-        return regex.map(Wanted::Matching).map_err(|error| Stop::Failed(error.to_string()));
+        let pattern = regex.map_err(|error| Stop::Failed(error.to_string()))?;
+        return Ok(Wanted::Matching { pattern, with_internal });
     }
     let topic = options.one("topic")?.unwrap_or_default().to_owned();
     Ok(match options.number("partition")? {
@@ -272,7 +283,7 @@ fn formatter(options: &Options) -> Result<Formatter, Stop> {
     }
     properties.extend(key_values(options.all("formatter-property")));
     properties.extend(key_values(options.all("property")));
-    Formatter::new(class, &properties).ok_or_else(|| usage(class))
+    Formatter::new(class, &properties).map_err(usage)?.ok_or_else(|| usage(class))
 }
 
 /// The output and what went to it.
@@ -372,7 +383,9 @@ async fn assign(setup: &Setup, source: &mut Source) -> Result<(), ClientError> {
                 let found = group.cluster().wait_for_topic(topic).await;
                 found.map(|()| group.subscribe(vec![topic.clone()]))
             }
-            (Wanted::Matching(pattern), Source::Group(group)) => matching(group, pattern).await,
+            (Wanted::Matching { pattern, with_internal }, Source::Group(group)) => {
+                matching(group, pattern, *with_internal).await
+            }
             _ => unreachable!("only one partition is read without a group"),
         };
         match assigned {
@@ -383,9 +396,14 @@ async fn assign(setup: &Setup, source: &mut Source) -> Result<(), ClientError> {
     }
 }
 
-async fn matching(group: &mut GroupConsumer, pattern: &Regex) -> Result<(), ClientError> {
+async fn matching(
+    group: &mut GroupConsumer,
+    pattern: &Regex,
+    with_internal: bool,
+) -> Result<(), ClientError> {
     group.cluster().refresh(None, false).await?;
-    let topics = group.cluster().topics().iter().filter(|(_, view)| !view.is_internal);
+    let topics = group.cluster().topics().iter();
+    let topics = topics.filter(|(_, view)| with_internal || !view.is_internal);
     let mut names: Vec<String> =
         topics.map(|(name, _)| name.clone()).filter(|name| pattern.is_match(name)).collect();
     if names.is_empty() {

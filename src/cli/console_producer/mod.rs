@@ -14,7 +14,10 @@ use tokio::time::{Instant, sleep_until};
 use self::line_reader::{Line, LineError, LineReader};
 use super::client_options::{self, Properties};
 use super::options::Options;
-use super::tool::{Help, Stop, block_on, bootstrap, complain, key_values, load_properties, print};
+use super::tool::{
+    Help, INTERRUPTED, Stop, TERMINATED, block_on, bootstrap, complain, key_values,
+    load_properties, print, validated_bootstrap,
+};
 use super::tools::Tool;
 use crate::client::{
     ClientError, ClientOptions, Cluster, Delivery, NewRecord, Producer, ProducerOptions, ToDeliver,
@@ -68,8 +71,7 @@ fn run_tool(arguments: &[String]) -> ExitCode {
 fn begin(arguments: &[String]) -> Result<ExitCode, Stop> {
     let setup = setup(arguments)?;
     let outcome = block_on(run(setup)).map_err(|error| Stop::Failed(error.to_string()))?;
-    outcome.map_err(|error| Stop::Failed(error.to_string()))?;
-    Ok(ExitCode::SUCCESS)
+    outcome.map_err(|error| Stop::Failed(error.to_string()))
 }
 
 fn usage(error: impl ToString) -> Stop {
@@ -95,11 +97,7 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
             ));
         }
     }
-    let servers =
-        options.one("bootstrap-server")?.map(str::trim).filter(|servers| !servers.is_empty());
-    let servers = servers.ok_or_else(|| usage("Error while validating the bootstrap address\n"))?;
-    let servers = bootstrap(servers)
-        .map_err(|_| usage("Please provide valid host:port like host1:9091,host2:9092\n"))?;
+    let servers = validated_bootstrap(options.one("bootstrap-server")?.unwrap_or_default())?;
     if options.one("line-reader")?.is_some_and(|class| class != LINE_READER) {
         return Err(Stop::Failed(format!(
             "--line-reader takes {LINE_READER} only: this tool runs no Java"
@@ -109,6 +107,8 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
     let reader = LineReader::new(&reader_properties(&options)?)
         .map_err(|error| Stop::Failed(error.to_string()))?;
     let mut properties = producer_properties(&options)?;
+    let failed = |error| Stop::Failed(format!("Failed to construct kafka producer: {error}"));
+    let servers = bootstrap(servers).map_err(failed)?;
     let producer = client_options::producer(&mut properties)?;
     let client =
         client_options::client(ClientOptions::new(servers, "console-producer"), &mut properties)?;
@@ -126,18 +126,27 @@ fn reader_properties(options: &Options) -> Result<Properties, Stop> {
     Ok(properties)
 }
 
-/// An option of the command line with the property that it sets and its default.
-const MERGED: [(&str, &str, &str); 10] = [
-    ("timeout", "linger.ms", "1000"),
-    ("request-required-acks", "acks", "-1"),
-    ("request-timeout-ms", "request.timeout.ms", "1500"),
-    ("message-send-max-retries", "retries", "3"),
-    ("retry-backoff-ms", "retry.backoff.ms", "100"),
-    ("max-memory-bytes", "buffer.memory", "33554432"),
-    ("batch-size", "batch.size", "16384"),
-    ("max-partition-memory-bytes", "batch.size", "16384"),
-    ("metadata-expiry-ms", "metadata.max.age.ms", "300000"),
-    ("max-block-ms", "max.block.ms", "60000"),
+/// What an option's value has to be.
+#[derive(Clone, Copy)]
+enum Takes {
+    Text,
+    Int,
+    Long,
+}
+
+/// An option of the command line with what it takes, the property that it sets and its default.
+const MERGED: [(&str, Takes, &str, &str); 11] = [
+    ("timeout", Takes::Long, "linger.ms", "1000"),
+    ("request-required-acks", Takes::Text, "acks", "-1"),
+    ("request-timeout-ms", Takes::Int, "request.timeout.ms", "1500"),
+    ("message-send-max-retries", Takes::Int, "retries", "3"),
+    ("retry-backoff-ms", Takes::Long, "retry.backoff.ms", "100"),
+    ("socket-buffer-size", Takes::Int, "send.buffer.bytes", "102400"),
+    ("max-memory-bytes", Takes::Long, "buffer.memory", "33554432"),
+    ("batch-size", Takes::Int, "batch.size", "16384"),
+    ("max-partition-memory-bytes", Takes::Int, "batch.size", "16384"),
+    ("metadata-expiry-ms", Takes::Long, "metadata.max.age.ms", "300000"),
+    ("max-block-ms", Takes::Long, "max.block.ms", "60000"),
 ];
 
 fn producer_properties(options: &Options) -> Result<Properties, Stop> {
@@ -155,7 +164,12 @@ fn producer_properties(options: &Options) -> Result<Properties, Stop> {
         _ => "none",
     };
     properties.insert("compression.type".to_owned(), codec.to_owned());
-    for (option, property, default) in MERGED {
+    for (option, takes, property, default) in MERGED {
+        match takes {
+            Takes::Text => {}
+            Takes::Int => options.number::<i32>(option).map(drop)?,
+            Takes::Long => options.number::<i64>(option).map(drop)?,
+        }
         match options.one(option)? {
             Some(value) => {
                 properties.insert(property.to_owned(), value.to_owned());
@@ -170,7 +184,7 @@ fn producer_properties(options: &Options) -> Result<Properties, Stop> {
     Ok(properties)
 }
 
-async fn run(setup: Setup) -> Result<(), ProduceError> {
+async fn run(setup: Setup) -> Result<ExitCode, ProduceError> {
     let mut producer = Producer::new(Cluster::new(setup.client.clone()), setup.producer.clone());
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -179,9 +193,9 @@ async fn run(setup: Setup) -> Result<(), ProduceError> {
     // It may wait for a line for ever, so it is a thread that the process does not wait for.
     thread::Builder::new().name("stdin".to_owned()).spawn(move || read_lines(reader, &sender))?;
     let ended = tokio::select! {
-        ended = produce(&setup, &mut producer, &mut lines) => ended,
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        ended = produce(&setup, &mut producer, &mut lines) => ended.map(|()| ExitCode::SUCCESS),
+        _ = interrupt.recv() => Ok(ExitCode::from(INTERRUPTED)),
+        _ = terminate.recv() => Ok(ExitCode::from(TERMINATED)),
     };
     report(&producer.deliver(ToDeliver::All).await);
     ended
@@ -197,16 +211,30 @@ fn read_lines(mut reader: LineReader, lines: &Sender<Result<Line, ProduceError>>
             print(">");
         }
         bytes.clear();
-        let line = match input.read_until(b'\n', &mut bytes) {
+        let read = match input.read_until(b'\n', &mut bytes) {
             Ok(0) => return,
-            Ok(_) => reader.parse(&bytes).map_err(ProduceError::from),
+            Ok(_) => Ok(()),
             Err(error) => Err(error.into()),
         };
-        let ends = line.is_err();
-        if lines.blocking_send(line).is_err() || ends {
-            return;
+        let parsed: Vec<Result<Line, ProduceError>> = match read {
+            Ok(()) => split_lines(&bytes).map(|line| Ok(reader.parse(line)?)).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        for line in parsed {
+            let ends = line.is_err();
+            if lines.blocking_send(line).is_err() || ends {
+                return;
+            }
         }
     }
+}
+
+/// The lines of what ends at a line feed, or at the end of the input: a carriage return alone ends one too, as
+/// Java reads lines.
+fn split_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    bytes.split(|byte| *byte == b'\r')
 }
 
 async fn produce(
@@ -316,6 +344,33 @@ mod tests {
         assert_eq!(setup.producer.compression, Compression::Gzip);
         assert_eq!(setup.producer.batch_bytes, 99);
         assert!(setup.sync);
+    }
+
+    #[test]
+    fn lines_end_as_in_java() {
+        for (text, expected) in [
+            ("a\n", vec!["a"]),
+            ("a\r\n", vec!["a"]),
+            ("a", vec!["a"]),
+            ("\n", vec![""]),
+            ("a\rb\n", vec!["a", "b"]),
+            ("a\r\r\n", vec!["a", ""]),
+        ] {
+            let lines: Vec<&[u8]> = split_lines(text.as_bytes()).collect();
+            let expected: Vec<&[u8]> = expected.iter().map(|line| line.as_bytes()).collect();
+            assert_eq!(lines, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_checked_before_anything_is_sent() {
+        for option in
+            ["--batch-size", "--timeout", "--max-partition-memory-bytes", "--socket-buffer-size"]
+        {
+            let said = parse(&format!("{BASE} {option} x")).map(|_| ()).unwrap_err().to_string();
+            let expected = format!("Cannot parse argument 'x' of option {}", &option[2..]);
+            assert_eq!(said, expected);
+        }
     }
 
     #[test]
