@@ -17,16 +17,33 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
-use crate::metrics::{ShardSnapshot, render};
+use crate::metrics::{ProcessSnapshot, ShardSnapshot, render};
+use crate::model::report::BrokerReport;
 use crate::protocol::api_key::ApiKey;
+use crate::runtime::Usage;
 
 /// How long the control thread may take to collect the numbers.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Questions that wait for the control thread at once.
 const QUESTIONS_MAX: usize = 16;
 
-/// Asks for the numbers of every shard.
-pub type Question = oneshot::Sender<Vec<ShardSnapshot>>;
+/// What the control thread is asked, with the way back.
+#[derive(Debug)]
+pub enum Question {
+    /// The numbers of every shard.
+    Numbers(oneshot::Sender<Numbers>),
+    /// Which shard has what.
+    Report(oneshot::Sender<BrokerReport>),
+}
+
+/// The numbers of the shards that answered in time.
+#[derive(Debug)]
+pub struct Numbers {
+    /// How many shards there are.
+    pub shard_count: usize,
+    /// Those that answered.
+    pub shards: Vec<ShardSnapshot>,
+}
 
 /// The control thread's end of the door.
 pub struct AdminChannel {
@@ -108,6 +125,7 @@ fn routes(door: Door) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
+        .route("/shards", get(shards))
         .with_state(door)
 }
 
@@ -118,17 +136,44 @@ async fn readiness(State(door): State<Door>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
 }
 
+impl Door {
+    /// Asks the control thread; none if it does not answer in time.
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let asked = async {
+            self.questions.send(question(sender)).await.ok()?;
+            receiver.await.ok()
+        };
+        tokio::time::timeout(ANSWER_WAIT_MAX, asked).await.ok().flatten()
+    }
+}
+
+fn no_answer() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the control thread did not answer\n").into_response()
+}
+
 async fn metrics(State(door): State<Door>) -> Response {
-    let (sender, receiver) = oneshot::channel();
-    let asked = async {
-        door.questions.send(sender).await.ok()?;
-        receiver.await.ok()
+    let Some(Numbers { shard_count, shards }) = door.ask(Question::Numbers).await else {
+        return no_answer();
     };
-    match tokio::time::timeout(ANSWER_WAIT_MAX, asked).await {
-        Ok(Some(shards)) => {
-            let name = |key| ApiKey::from_wire(key).map_or("Unknown", ApiKey::name);
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&shards, name)).into_response()
-        }
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the shards did not answer\n").into_response(),
+    let usage = Usage::read().unwrap_or_default();
+    let process = ProcessSnapshot {
+        version: env!("CARGO_PKG_VERSION"),
+        shard_count,
+        cpu_seconds: usage.cpu_seconds,
+        resident_bytes: usage.resident_bytes,
+        open_files: usage.open_files,
+        open_files_max: usage.open_files_max,
+        start_time_seconds: usage.start_time_seconds,
+    };
+    let name = |key| ApiKey::from_wire(key).map_or("Unknown", ApiKey::name);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&process, &shards, name)).into_response()
+}
+
+async fn shards(State(door): State<Door>) -> Response {
+    let Some(report) = door.ask(Question::Report).await else { return no_answer() };
+    match serde_json::to_string(&report) {
+        Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }

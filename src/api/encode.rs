@@ -1,10 +1,14 @@
 //! Turns a response into the parts that leave, and counts it.
 
+use std::cell::Cell;
+use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tracing::error;
 
 use crate::api::reply::{Answer, Outcome, Part};
+use crate::api::timing::{Spent, Stage, Timing};
 use crate::model::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::errors::EncodeError;
@@ -26,10 +30,27 @@ pub struct Responder {
     /// What the response repeats.
     pub correlation_id: i32,
     /// When the request was complete.
-    pub received: Monotonic,
+    pub arrived: Monotonic,
+    /// What it has waited for.
+    pub spent: Cell<Spent>,
 }
 
 impl Responder {
+    /// The request has waited for something.
+    pub fn spend(&self, stage: Stage, time: Duration) {
+        let mut spent = self.spent.get();
+        spent.add(stage, time);
+        self.spent.set(spent);
+    }
+
+    /// Waits for something, and counts how long.
+    pub async fn waiting<T>(&self, stage: Stage, wait: impl Future<Output = T>) -> T {
+        let began = self.shard.runtime().turn_began();
+        let result = wait.await;
+        self.spend(stage, self.shard.runtime().turn_began().saturating_since(began));
+        result
+    }
+
     /// Answers with a body; `worst` is the error by which the request is counted.
     pub fn answer(
         &self,
@@ -47,12 +68,19 @@ impl Responder {
         externals: Vec<Vec<Part>>,
         encode: impl FnOnce(&mut Writer, i16) -> Result<(), EncodeError>,
     ) -> Outcome {
-        let took = self.shard.runtime().now().saturating_since(self.received);
-        self.shard.metrics().answered(self.api.wire(), worst, took);
+        let timing = Timing {
+            api: self.api,
+            version: self.version,
+            correlation_id: self.correlation_id,
+            arrived: self.arrived,
+            answered: self.shard.runtime().now(),
+            spent: self.spent.get(),
+        };
+        self.shard.metrics().answered(self.api.wire(), worst, timing.total(timing.answered));
         match self.frame(externals, encode) {
-            Ok(answer) => {
-                self.shard.metrics().sent(answer.len);
-                Outcome::Answer(answer)
+            Ok((parts, len)) => {
+                self.shard.metrics().sent(len);
+                Outcome::Answer(Answer { parts, len, holds: Vec::new(), timing })
             }
             Err(problem) => {
                 error!(api = self.api.name(), version = self.version, %problem,
@@ -66,13 +94,14 @@ impl Responder {
         &self,
         externals: Vec<Vec<Part>>,
         encode: impl FnOnce(&mut Writer, i16) -> Result<(), EncodeError>,
-    ) -> Result<Answer, EncodeError> {
+    ) -> Result<(Vec<Part>, usize), EncodeError> {
         let mut writer =
             frame::begin_response(Vec::new(), self.api, self.version, self.correlation_id)?;
         encode(&mut writer, self.version)?;
         let frame = frame::finish(writer)?;
         if frame.externals.is_empty() {
-            return Ok(Answer::from_bytes(frame.bytes));
+            let len = frame.bytes.len();
+            return Ok((vec![Part::Piece(Piece::Vec(frame.bytes))], len));
         }
         let len = frame.wire_bytes();
         let mut externals: Vec<Option<Vec<Part>>> = externals.into_iter().map(Some).collect();
@@ -86,6 +115,6 @@ impl Responder {
                 }
             }
         }
-        Ok(Answer { parts, len, holds: Vec::new() })
+        Ok((parts, len))
     }
 }

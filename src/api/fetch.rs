@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::api::encode::Responder;
 use crate::api::reply::{Answer, Outcome, Part, Reply};
 use crate::api::request::RequestContext;
+use crate::api::timing::Stage;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::protocol::fetch_request::FetchRequest;
 use crate::protocol::fetch_response::{
@@ -169,6 +170,9 @@ fn part(log: LogId, wanted: &Wanted) -> FetchPart {
 async fn answer(fetching: Fetching) -> Outcome {
     let Fetching { responder, sessions, context, wanted, mut terms } = fetching;
     let shard = responder.shard.clone();
+    // It began when all earlier responses had left.
+    let queued = shard.runtime().turn_began().saturating_since(responder.arrived);
+    responder.spend(Stage::Queue, queued.saturating_sub(responder.spent.get().sum()));
     let mut results: Vec<Option<RoutedResult>> = Vec::with_capacity(wanted.len());
     let mut parts = Vec::with_capacity(wanted.len());
     for wanted in &wanted {
@@ -184,7 +188,11 @@ async fn answer(fetching: Fetching) -> Outcome {
         // Something is to be said at once.
         terms.wait_max = Duration::ZERO;
     }
-    let mut found = shard::fetch(&shard, parts, terms).await.into_iter();
+    let (found, time) = shard::fetch_timed(&shard, parts, terms).await;
+    responder.spend(Stage::Hop, time.hop);
+    responder.spend(Stage::Poll, time.polled);
+    responder.spend(Stage::Read, time.reading);
+    let mut found = found.into_iter();
     let (mut externals, mut holds) = (Vec::new(), Vec::new());
     let mut worst = ErrorCode::None;
     let mut answered: Vec<(TopicRef, Vec<PartitionData<'static>>)> = Vec::new();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::api::encode::Responder;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
+use crate::api::timing::Stage;
 use crate::coordinator::message::{
     Answer, Join, Joined, Leave, LeavingMember, Left, MemberRef, Request, Sync, Synced,
 };
@@ -40,7 +41,10 @@ pub fn join_group(context: &RequestContext, request: &JoinGroupRequest<'_>) -> R
         return Reply::Done(answer_join(&responder, join.refused(ErrorCode::InvalidGroupId)));
     }
     let asked = coordinate(context.shard(), &request.group_id, join);
-    Reply::later(async move { answer_join(&responder, asked.wait().await) })
+    Reply::later(async move {
+        let answer = responder.waiting(Stage::Poll, asked.wait()).await;
+        answer_join(&responder, answer)
+    })
 }
 
 fn join(context: &RequestContext, request: &JoinGroupRequest<'_>) -> Join {
@@ -163,7 +167,10 @@ pub fn sync_group(context: &RequestContext, request: &SyncGroupRequest<'_>) -> R
         return Reply::Done(answer_sync(&responder, sync.refused(code)));
     }
     let asked = coordinate(context.shard(), &request.group_id, sync);
-    Reply::later(async move { answer_sync(&responder, asked.wait().await) })
+    Reply::later(async move {
+        let answer = responder.waiting(Stage::Poll, asked.wait()).await;
+        answer_sync(&responder, answer)
+    })
 }
 
 fn answer_sync(responder: &Responder, answer: Answer) -> Outcome {
@@ -194,7 +201,7 @@ pub fn heartbeat(context: &RequestContext, request: &HeartbeatRequest<'_>) -> Re
     };
     let asked = context.coordinate_often(&request.group_id, Request::Heartbeat(member));
     Reply::later(async move {
-        match asked.wait().await {
+        match responder.waiting(Stage::Coordinator, asked.wait()).await {
             Answer::Heartbeat(code) => answer_heartbeat(&responder, code),
             _ => mismatched(&responder),
         }
@@ -217,7 +224,7 @@ pub fn leave_group(context: &RequestContext, request: &LeaveGroupRequest<'_>) ->
     let members = leave.members.clone();
     let asked = coordinate(context.shard(), &request.group_id, Request::Leave(leave));
     Reply::later(async move {
-        match asked.wait().await {
+        match responder.waiting(Stage::Coordinator, asked.wait()).await {
             Answer::Leave(left) => answer_leave(&responder, members, left),
             _ => mismatched(&responder),
         }

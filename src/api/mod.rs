@@ -26,5 +26,6 @@ pub mod producer_ids;
 pub mod reply;
 pub mod request;
 pub mod session;
+pub mod timing;
 pub mod topics;
 pub mod versions;

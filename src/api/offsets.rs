@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::api::encode::Responder;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
+use crate::api::timing::Stage;
 use crate::coordinator::message::{Answer, Commit, CommitPart, DeleteOffsets, MemberRef, Request};
 use crate::metadata::Image;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId};
@@ -86,7 +87,7 @@ pub fn offset_commit(context: &RequestContext, request: &OffsetCommitRequest<'_>
     };
     let answered = context.coordinate_often(&request.group_id, Request::Commit(commit));
     Reply::later(async move {
-        let codes = match answered.wait().await {
+        let codes = match responder.waiting(Stage::Coordinator, answered.wait()).await {
             Answer::Commit(codes) => codes,
             _ => Vec::new(),
         };

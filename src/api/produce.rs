@@ -6,13 +6,14 @@ use crate::api::encode::Responder;
 use crate::api::metadata::is_internal;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
+use crate::api::timing::Stage;
 use crate::model::{ErrorCode, LogId, Offset, PartitionIndex, TopicId};
 use crate::protocol::produce_request::{PartitionProduceData, ProduceRequest};
 use crate::protocol::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 use crate::record::{InvalidBatch, ProduceRules, validate};
-use crate::shard::{AppendFailure, Appended, Appends, SentAppends};
+use crate::shard::{AppendFailure, Appended, Appends, AppendsDone, SentAppends};
 
 /// The first version that names topics by id.
 const VERSION_TOPIC_IDS: i16 = 13;
@@ -37,6 +38,7 @@ struct AskedTopic {
 
 /// Serves a Produce request; the batches are in their logs, or on their way there, on return.
 pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> Reply {
+    let began = context.shard().runtime().turn_began();
     let acks = request.acks;
     let whole = refused_as_a_whole(&request);
     let may_write_internal = context.client_id() == Some(ADMIN_CLIENT_ID);
@@ -60,6 +62,9 @@ pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> R
     }
     let sent = appends.send();
     let responder = context.responder();
+    // Memory, or the turn of the partition, was waited for.
+    let queued = context.shard().runtime().turn_began().saturating_since(began);
+    responder.spend(Stage::Queue, queued);
     if acks == 0 {
         return Reply::later(unanswered(sent));
     }
@@ -149,7 +154,10 @@ async fn unanswered(sent: SentAppends) -> Outcome {
 }
 
 async fn answer(responder: Responder, asked: Vec<AskedTopic>, sent: SentAppends) -> Outcome {
-    let mut results = sent.wait().await.into_iter();
+    let AppendsDone { results, took, hop } = sent.wait_timed().await;
+    responder.spend(Stage::Hop, hop);
+    responder.spend(Stage::Journal, took.saturating_sub(hop));
+    let mut results = results.into_iter();
     let mut worst = ErrorCode::None;
     let responses = asked
         .iter()

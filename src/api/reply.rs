@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::api::timing::Timing;
 use crate::runtime::disk::File;
 use crate::runtime::memory::Piece;
 use crate::shard::AnswerHold;
@@ -31,7 +32,7 @@ pub enum Part {
 }
 
 /// A response as it leaves: length prefix, header and body.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answer {
     /// The stretches in the order in which they are sent.
     pub parts: Vec<Part>,
@@ -39,13 +40,8 @@ pub struct Answer {
     pub len: usize,
     /// Counts what they hold, until they have left.
     pub holds: Vec<AnswerHold>,
-}
-
-impl Answer {
-    /// A response that is one vector.
-    pub fn from_bytes(bytes: Vec<u8>) -> Answer {
-        Answer { len: bytes.len(), parts: vec![Part::Piece(Piece::Vec(bytes))], holds: Vec::new() }
-    }
+    /// Where its time went.
+    pub timing: Timing,
 }
 
 /// How a request ends.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use crate::admin::Question;
+use crate::admin::{Numbers, Question};
+use crate::broker::report::{ReportGround, report};
 use crate::controller::Controller;
 use crate::metadata::Record;
 use crate::metadata::commands::Command;
@@ -59,6 +60,8 @@ pub struct Control {
     broadcast: Rc<Broadcast>,
     applied: RefCell<Vec<u64>>,
     progress: Event,
+    /// The round of the question that is being answered, and what has come in.
+    round: Cell<u32>,
     measured: RefCell<Vec<Option<ShardSnapshot>>>,
     stopped: RefCell<Vec<Option<bool>>>,
     failed: Event,
@@ -78,6 +81,7 @@ impl Control {
             broadcast,
             applied: RefCell::new(vec![start; shard_count]),
             progress: Event::new(),
+            round: Cell::new(0),
             measured: RefCell::new(vec![None; shard_count]),
             stopped: RefCell::new(vec![None; shard_count]),
             failed: Event::new(),
@@ -102,10 +106,12 @@ impl Control {
                 self.applied.borrow_mut()[from] = index;
                 self.progress.notify_all();
             }
-            Message::Measured(_, snapshot) => {
+            // One of an earlier round was too late.
+            Message::Measured(round, snapshot) if round == self.round.get() => {
                 self.measured.borrow_mut()[from] = Some(*snapshot);
                 self.progress.notify_all();
             }
+            Message::Measured(..) => {}
             Message::Stopped(clean) => {
                 self.stopped.borrow_mut()[from] = Some(clean);
                 self.progress.notify_all();
@@ -158,18 +164,30 @@ impl Control {
     pub async fn answer_questions(
         self: Rc<Self>,
         mut questions: tokio::sync::mpsc::Receiver<Question>,
+        ground: ReportGround,
     ) {
         while let Some(question) = self.runtime.outside(questions.recv()).await {
-            let snapshots = self.measure().await;
             // Whoever asked may have given up.
-            let _ = question.send(snapshots);
+            match question {
+                Question::Numbers(asker) => {
+                    let shards = self.measure(false).await;
+                    let _ = asker.send(Numbers { shard_count: self.broadcast.shard_count, shards });
+                }
+                Question::Report(asker) => {
+                    let shards = self.measure(true).await;
+                    let now = self.runtime.now();
+                    let _ = asker.send(report(&ground, now, &self.controller.image(), &shards));
+                }
+            }
         }
     }
 
-    async fn measure(&self) -> Vec<ShardSnapshot> {
+    async fn measure(&self, with_logs: bool) -> Vec<ShardSnapshot> {
         self.measured.borrow_mut().fill(None);
+        let round = self.round.get().wrapping_add(1);
+        self.round.set(round);
         for shard in 0..self.broadcast.shard_count {
-            self.broadcast.mesh.send(shard, Message::Measure(0));
+            self.broadcast.mesh.send(shard, Message::Measure { round, with_logs });
         }
         let all = self.wait_for(|| self.measured.borrow().iter().all(Option::is_some));
         timeout(&self.runtime, MEASURE_WAIT_MAX, all).await;

@@ -12,14 +12,17 @@ use crate::runtime::topology::Topology;
 /// Where the kernel does not say which CPUs and how much memory there are.
 pub fn machine() -> io::Result<Machine> {
     let topology = Topology::read()?;
-    let mut cpus = topology.cpus.clone();
-    cpus.truncate(topology.parallelism());
     let host_name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host_name = match host_name.trim() {
         "" => "localhost".to_owned(),
         name => name.to_owned(),
     };
-    Ok(Machine { cpus, memory_bytes: topology.memory_bytes, host_name })
+    Ok(Machine {
+        cpus: topology.cpus_by_core(),
+        parallelism: topology.parallelism(),
+        memory_bytes: topology.memory_bytes,
+        host_name,
+    })
 }
 
 #[cfg(test)]

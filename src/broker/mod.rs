@@ -8,6 +8,7 @@ mod addresses;
 mod assembly;
 mod control;
 mod machine;
+mod report;
 mod settings;
 #[cfg(test)]
 mod shard_sim;

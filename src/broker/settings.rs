@@ -46,6 +46,7 @@ pub fn of_shards(
         connection_idle_max: config.connections_max_idle_ms.map(Duration::from_millis),
         producer_expiration_ms: saturating(config.producer_id_expiration_ms),
         connections_move_to_owner: config.move_connections_to_owner,
+        slow_request: Duration::from_millis(config.slow_request_ms.into()),
         groups: groups(&config.groups, config.memory_bytes as usize / config.shard_cpus.len()),
         retention: RetentionSettings {
             initial_delay: Duration::from_millis(config.initial_task_delay_ms),

@@ -8,14 +8,15 @@ use tracing::{error, info, warn};
 use crate::admin::{self, AdminChannel};
 use crate::broker::addresses;
 use crate::broker::assembly::Assembly;
+use crate::broker::report::ReportGround;
 use crate::broker::shard_thread::{self, ShardStart};
 use crate::broker::start_error::StartError;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, cpu_list};
 use crate::model::limits::{DESCRIPTORS_KEPT, DESCRIPTORS_PER_SHARD_KEPT, SHARD_COUNT_MAX};
 use crate::model::units::MIB;
 use crate::runtime::process::{Unfit, probe_directory, probe_ring, raise_open_files_limit};
 use crate::runtime::sync::select2;
-use crate::runtime::topology::Device;
+use crate::runtime::topology::{Device, Topology};
 use crate::runtime::{self, ExecutorSpec, ExecutorThread, Lane, Runtime};
 use crate::storage::directory::{DataDirectory, DirectoryError};
 
@@ -90,7 +91,8 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
     let (broker, threads) =
         Assembly::start(&runtime, &config, directory, bound, connections_max, start_shards).await?;
     let control = broker.control.clone();
-    runtime.spawn(Lane::Background, control.clone().answer_questions(admin.questions));
+    let ground = ReportGround::new(&config);
+    runtime.spawn(Lane::Background, control.clone().answer_questions(admin.questions, ground));
     let _ = admin.ready.send(true);
     info!("ready in {} ms", options.began.elapsed().as_millis());
     let ended = select2(runtime.outside(terminated(admin.termination)), control.failed()).await;
@@ -158,9 +160,7 @@ fn say_hello(config: &BrokerConfig, directory: &DataDirectory, bound: &[SocketAd
             listener.name, listener.advertised.host, listener.advertised.port
         );
     }
-    for (shard, cpu) in config.shard_cpus.iter().enumerate() {
-        info!("shard {shard} on core {cpu}");
-    }
+    say_cpus(config);
     info!(
         "memory {} MiB and journal {} MiB over {} shards",
         config.memory_bytes / MIB as u64,
@@ -174,7 +174,7 @@ fn say_hello(config: &BrokerConfig, directory: &DataDirectory, bound: &[SocketAd
             "relaxed: an acknowledged batch survives kill -9, not a power failure (log.flush.interval.messages is not 1)"
         );
     }
-    info!("retention and cleanup.policy are stored and described, and do not act yet");
+    info!("compaction (cleanup.policy=compact) is stored and described, and does not act yet");
 }
 
 /// How many connections the process takes: as many as are configured, and never so many that
@@ -198,6 +198,31 @@ fn say_connections(config: &BrokerConfig, open_files: u64, connections_max: usiz
 
 /// Fewer connections than these are worth a warning, unless they are configured.
 const CONNECTIONS_FEW: u32 = 1024;
+
+/// Which CPUs there are, what of them may be used, and what the shards have of it.
+fn say_cpus(config: &BrokerConfig) {
+    let topology = Topology::read().ok();
+    if let Some(topology) = &topology {
+        let quota = topology.quota_cpus.map_or(String::new(), |cpus| {
+            format!(", and {cpus} CPUs' worth of time by the quota of the control group")
+        });
+        info!("the process may use the CPUs {}{quota}", cpu_list::text(&topology.cpus));
+        if topology.quota_cpus.is_some_and(|cpus| cpus < config.shard_cpus.len() as f64) {
+            warn!(
+                "{} shards have less CPU time than one CPU each: when the quota is used up they all stand still; raise it or lower num.shards",
+                config.shard_cpus.len()
+            );
+        }
+    }
+    for (shard, cpu) in config.shard_cpus.iter().enumerate() {
+        match topology.as_ref().and_then(|topology| topology.siblings.get(cpu)) {
+            Some(core) => {
+                info!("shard {shard} on CPU {cpu} (hyper-threads {})", cpu_list::text(core));
+            }
+            None => info!("shard {shard} on CPU {cpu}"),
+        }
+    }
+}
 
 fn start_shards(
     config: &BrokerConfig,

@@ -15,8 +15,10 @@ use crate::model::topic_config::TopicDefaults;
 /// What the process may use of the machine: whoever starts the broker knows it.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// The CPUs that the process may run on, in order.
+    /// The CPUs that the process may run on, in the order in which shards take them.
     pub cpus: Vec<usize>,
+    /// How many threads can run at once: fewer than CPUs where a control group has a quota.
+    pub parallelism: usize,
     /// The memory that it may use, in bytes.
     pub memory_bytes: u64,
     /// The machine's name in the network.
@@ -78,6 +80,8 @@ pub struct BrokerConfig {
     pub admin_listener: HostPort,
     /// `connections.move.to.owner`.
     pub move_connections_to_owner: bool,
+    /// `slow.request.ms`.
+    pub slow_request_ms: u32,
     /// Every key with its value, as DescribeConfigs answers for this broker.
     pub entries: Vec<ConfigEntry>,
 }
@@ -153,6 +157,7 @@ impl BrokerConfig {
             shard_cpus,
             admin_listener: admin_listener(&settings)?,
             move_connections_to_owner: settings.boolean("connections.move.to.owner"),
+            slow_request_ms: count(&settings, "slow.request.ms", 1)?,
             entries: describe_broker(&settings),
         };
         Ok((config, remarks))
@@ -268,7 +273,9 @@ fn shard_cpus(settings: &Settings, machine: &Machine) -> Result<Vec<usize>, Conf
         }
     }
     let shards = settings.number("num.shards").and_then(|shards| usize::try_from(shards).ok());
-    let shards = shards.unwrap_or(cpus.len().min(SHARD_COUNT_MAX));
+    let wanted =
+        if settings.given("shard.cpus").is_some() { cpus.len() } else { machine.parallelism };
+    let shards = shards.unwrap_or(wanted.min(cpus.len()).min(SHARD_COUNT_MAX));
     if cpus.is_empty() || shards > SHARD_COUNT_MAX {
         return Err(ConfigError::Contradiction(format!(
             "{shards} shards on {} CPUs: a broker runs 1 to {SHARD_COUNT_MAX} shards",
@@ -279,7 +286,9 @@ fn shard_cpus(settings: &Settings, machine: &Machine) -> Result<Vec<usize>, Conf
 }
 
 fn list(machine: &Machine) -> String {
-    machine.cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+    let mut cpus = machine.cpus.clone();
+    cpus.sort_unstable();
+    cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn control_cpu(settings: &Settings, machine: &Machine) -> Result<Option<usize>, ConfigError> {

@@ -29,9 +29,39 @@ pub fn parse(text: &str) -> Result<Vec<usize>, String> {
     Ok(cpus)
 }
 
+/// The shortest list of some CPUs, in rising order.
+pub fn text(cpus: &[usize]) -> String {
+    let mut cpus = cpus.to_vec();
+    cpus.sort_unstable();
+    cpus.dedup();
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for cpu in cpus {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == cpu => *last = cpu,
+            _ => ranges.push((cpu, cpu)),
+        }
+    }
+    let range = |(first, last): &(usize, usize)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first},{last}"),
+        _ => format!("{first}-{last}"),
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, text};
+
+    #[test]
+    fn texts_are_short_and_read_back() {
+        for (cpus, short) in
+            [(&[0, 1, 2, 3][..], "0-3"), (&[0, 4], "0,4"), (&[2, 1, 5, 5], "1,2,5"), (&[], "")]
+        {
+            assert_eq!(text(cpus), short);
+        }
+        assert_eq!(text(&parse("0-3,5,7-9").unwrap()), "0-3,5,7-9");
+    }
 
     fn check(text: &str, expected: Result<&[usize], &str>) {
         assert_eq!(parse(text), expected.map(<[_]>::to_vec).map_err(str::to_owned), "{text}");

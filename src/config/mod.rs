@@ -8,9 +8,10 @@
 //! configuration while it runs.
 
 mod broker_config;
-mod cpu_list;
+pub mod cpu_list;
 mod describe;
 mod disposition;
+mod list;
 mod listeners;
 mod nearest;
 mod properties;
@@ -21,10 +22,16 @@ mod topic_defaults;
 mod tests;
 
 pub use broker_config::{BrokerConfig, GroupConfig, Machine};
+pub use list::list;
 pub use listeners::{HostPort, Listener};
 pub use nearest::nearest;
 pub use properties::{FILE_BYTES_MAX, PropertiesError, Property, parse as parse_properties};
 pub use settings::{ConfigError, ConfigFile, Place, Remark};
+
+/// Whether a key is ours and not Kafka's.
+fn is_own_key(name: &str) -> bool {
+    settings::OWN_KEYS.lines().any(|line| line.split('\t').next() == Some(name))
+}
 
 /// Whether Kafka or Klamm knows a broker key of that name.
 pub fn is_known_broker_key(name: &str) -> bool {

@@ -15,7 +15,7 @@ use crate::model::config_key::{
 /// here: each batch is on disk before its acknowledgement, and data is not under `/tmp`.
 pub static BROKER_KEYS: LazyLock<ConfigTable> = LazyLock::new(|| {
     ConfigTable::parse(
-        &[include_str!("kafka-4.4.0-broker.tsv"), include_str!("klamm.tsv")],
+        &[include_str!("kafka-4.4.0-broker.tsv"), OWN_KEYS],
         &[
             ("log.dir", "./data"),
             ("log.flush.interval.messages", "1"),
@@ -24,6 +24,9 @@ pub static BROKER_KEYS: LazyLock<ConfigTable> = LazyLock::new(|| {
         ],
     )
 });
+
+/// Our own keys, one a line.
+pub const OWN_KEYS: &str = include_str!("klamm.tsv");
 
 /// The listeners of a broker without a configuration file: nobody but this machine is served.
 const LISTENERS_WITHOUT_FILE: &str = "PLAINTEXT://127.0.0.1:9092";
@@ -224,7 +227,8 @@ impl Settings {
         self.given.get(name)
     }
 
-    fn default(&self, key: &ConfigKey) -> Option<&'static str> {
+    /// A key's default for this broker; `None` is null.
+    pub fn default(&self, key: &ConfigKey) -> Option<&'static str> {
         match key.name {
             "listeners" if !self.has_file => Some(LISTENERS_WITHOUT_FILE),
             _ => key.default,

@@ -7,12 +7,12 @@ use super::settings::BROKER_KEYS;
 use super::*;
 use crate::model::BrokerId;
 use crate::model::config_key::{ConfigEntry, ConfigSource};
-use crate::model::topic_config::{TopicConfig, TopicOverrides, describe_topic};
+use crate::model::topic_config::{TOPIC_KEYS, TopicConfig, TopicOverrides, describe_topic};
 
 const GIB: u64 = 1 << 30;
 
 fn machine() -> Machine {
-    Machine { cpus: vec![0, 1], memory_bytes: 4 * GIB, host_name: "here".into() }
+    Machine { cpus: vec![0, 1], parallelism: 2, memory_bytes: 4 * GIB, host_name: "here".into() }
 }
 
 fn load_file(text: &str, overrides: &[&str]) -> Result<(BrokerConfig, Vec<Remark>), ConfigError> {
@@ -98,7 +98,64 @@ fn the_shipped_file_shows_defaults_of_keys_that_act() {
             assert_eq!(key.default, Some(value), "{name}");
         }
     }
-    assert_eq!(key_count, 17);
+    assert_eq!(key_count, 18);
+}
+
+#[test]
+fn the_list_has_every_key_and_can_be_started_with() {
+    let text =
+        "num.partitions=7\nbroker.rack=\\ a\\\\b\nssl.key.password=geheim\nnum.network.threads=3";
+    let file = ConfigFile { name: "server.properties", bytes: text.as_bytes() };
+    let overrides = owned(&["memory.bytes=100000000"]);
+    let listed = list(Some(file), &overrides, &machine()).unwrap();
+    for key in BROKER_KEYS.keys() {
+        let line = |line: &&str| {
+            let line = line.strip_prefix('#').unwrap_or(line);
+            line.strip_prefix(key.name).is_some_and(|rest| rest.starts_with('='))
+        };
+        assert_eq!(listed.lines().filter(line).count(), 1, "{}", key.name);
+    }
+    assert!(!listed.contains("geheim"));
+    for said in [
+        "# Default: '1'; it takes an integer of at least 1; set by server.properties:1.\nnum.partitions=7\n",
+        "set by --override.\nmemory.bytes=100000000\n",
+        "not set.\n# In force: 2.\n#num.shards=\n",
+        "# No effect: num.shards and shard.cpus say which cores work.\nnum.network.threads=3\n",
+        "\n#ssl.key.password=[hidden]\n",
+        "not set.\n#fetch.max.bytes=57671680\n",
+    ] {
+        assert!(listed.contains(said), "{said} is not in the list");
+    }
+    let (config, _) = load_file(&listed, &[]).unwrap();
+    let (given, _) = BrokerConfig::load(Some(file), &overrides, &machine()).unwrap();
+    assert_eq!(format!("{:?}", values(config)), format!("{:?}", values(given)));
+}
+
+#[test]
+fn the_readme_names_keys_that_exist_and_all_of_our_own() {
+    let readme = include_str!("../../README.md");
+    let is_key = |word: &&str| {
+        let parts: Vec<&str> = word.split('.').collect();
+        parts.len() > 1
+            && parts
+                .iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
+    };
+    const OTHERS: [&str; 3] = ["server.properties", "meta.properties", "group.protocol"];
+    for word in readme.split('`').skip(1).step_by(2).filter(is_key) {
+        let known = BROKER_KEYS.find(word).is_some() || TOPIC_KEYS.find(word).is_some();
+        assert!(known || OTHERS.contains(&word), "{word} is no key");
+    }
+    for line in super::settings::OWN_KEYS.lines() {
+        let name = line.split('\t').next().unwrap();
+        let row = readme.lines().find(|row| row.starts_with(&format!("| `{name}` | ")));
+        let cell = row.and_then(|row| row.split(" | ").nth(1));
+        let cell = cell.unwrap_or_else(|| panic!("{name} is not in the table of our own keys"));
+        let Some(default) = BROKER_KEYS.find(name).and_then(|key| key.default) else { continue };
+        let mib = cell.strip_suffix(" MiB").and_then(|mib| mib.parse::<u64>().ok());
+        let written = mib.map_or(cell.to_owned(), |mib| (mib << 20).to_string());
+        assert_eq!(written, default, "{name}");
+    }
 }
 
 /// What a configuration says, without the texts that DescribeConfigs repeats.
@@ -178,6 +235,7 @@ const ACTING: &[(&str, &[&str])] = &[
     ("process.roles", &["process.roles=broker"]),
     ("producer.id.expiration.ms", &["producer.id.expiration.ms=5"]),
     ("shard.cpus", &["shard.cpus=1"]),
+    ("slow.request.ms", &["slow.request.ms=5"]),
     ("socket.request.max.bytes", &["socket.request.max.bytes=5"]),
 ];
 
@@ -430,6 +488,13 @@ fn shards_are_spread_over_cpus() {
     assert_eq!(cpus(&["num.shards=3"]), [0, 1, 0]);
     assert_eq!(cpus(&["shard.cpus=1,0"]), [1, 0]);
     assert_eq!(cpus(&["shard.cpus=1", "num.shards=2"]), [1, 1]);
+    let limited = Machine { cpus: vec![0, 2, 1, 3], parallelism: 3, ..machine() };
+    let cpus = |overrides: &[&str]| {
+        BrokerConfig::load(None, &owned(overrides), &limited).unwrap().0.shard_cpus
+    };
+    assert_eq!(cpus(&[]), [0, 2, 1], "the quota says how many, the cores which");
+    assert_eq!(cpus(&["num.shards=4"]), [0, 2, 1, 3]);
+    assert_eq!(cpus(&["shard.cpus=0-3"]), [0, 1, 2, 3]);
 }
 
 fn line_of(kind: &str, entry: &ConfigEntry) -> String {
@@ -517,7 +582,7 @@ fn configs_are_described_as_by_kafka() {
             let entries = config.entries.iter().map(|entry| line_of("broker-entry", entry));
             described.extend(entries);
             let own: Vec<String> = described.drain(expected.len()..).collect();
-            assert_eq!(own.len(), 7);
+            assert_eq!(own.len(), 8);
             assert!(own[0].contains("num.shards"));
         }
         for (described, expected) in described.iter().zip(&expected) {

@@ -30,6 +30,7 @@ use crate::runtime::Monotonic;
 
 #[cfg(test)]
 mod deletion_tests;
+mod figures;
 mod held;
 #[cfg(test)]
 mod history_tests;
@@ -47,6 +48,7 @@ mod tests;
 mod timers;
 mod writes;
 
+pub use figures::GroupFigures;
 use held::Held;
 pub use replay::ReplayError;
 pub use snapshot::SnapshotError;

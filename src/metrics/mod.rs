@@ -6,11 +6,13 @@
 //! client, whose number nobody bounds.
 
 mod histogram;
+mod metric;
 mod shard;
 mod snapshot;
 mod text;
 
 pub use histogram::Histogram;
-pub use shard::ShardMetrics;
-pub use snapshot::{Counters, Gauges, ShardSnapshot};
+pub use metric::Metric;
+pub use shard::{Counted, ShardMetrics};
+pub use snapshot::{ApiCounts, ProcessSnapshot, Reading, ShardSnapshot};
 pub use text::render;

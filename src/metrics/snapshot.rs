@@ -3,37 +3,36 @@
 use std::collections::BTreeMap;
 
 use super::histogram::Histogram;
-use crate::model::{ErrorCode, ShardId};
+use super::metric::Metric;
+use crate::model::{ErrorCode, LogId, ShardId};
 
-/// An API key and the error of its answer.
-pub(super) type RequestKind = (i16, ErrorCode);
-
-/// What only ever rises while the process lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// From clients, framing included.
-    pub received_bytes: u64,
-    /// To clients, framing included.
-    pub sent_bytes: u64,
-    /// Batches that the shard's partitions took.
-    pub appended_batches: u64,
-    /// The bytes of those batches.
-    pub appended_bytes: u64,
-    /// Bytes of batches read for fetches.
-    pub fetched_bytes: u64,
-    /// Connections that came, or moved here.
-    pub connections_opened: u64,
-    /// Connections that ended, or moved away.
-    pub connections_closed: u64,
+/// The requests of one API.
+#[derive(Clone, Debug, Default)]
+pub struct ApiCounts {
+    /// Answered without an error.
+    pub(super) well: u64,
+    /// Answered with one, by the first that the answer held.
+    pub(super) errors: BTreeMap<ErrorCode, u64>,
+    /// How long they took, in microseconds.
+    pub(super) micros: Histogram,
 }
 
-/// What the shard reads off itself when it is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gauges {
-    /// The partitions that it owns.
-    pub partitions: u64,
-    /// Bytes of memory by purpose, such as `chunks` and `journal`.
-    pub memory_bytes: Vec<(&'static str, u64)>,
+/// One value of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// What was read.
+    pub metric: Metric,
+    /// The value of its label, if it has one.
+    pub label: &'static str,
+    /// The value, in the unit that the metric's name ends with.
+    pub value: f64,
+}
+
+impl Reading {
+    /// Of a metric without a label.
+    pub fn new(metric: Metric, value: f64) -> Reading {
+        Reading { metric, label: "", value }
+    }
 }
 
 /// One shard's numbers.
@@ -41,12 +40,38 @@ pub struct Gauges {
 pub struct ShardSnapshot {
     /// Whose they are.
     pub shard: ShardId,
-    /// Since the process began.
-    pub counters: Counters,
-    /// At the moment of the snapshot.
-    pub gauges: Gauges,
-    pub(super) requests: BTreeMap<RequestKind, u64>,
-    pub(super) request_micros: BTreeMap<i16, Histogram>,
+    /// One for each metric and value of its label.
+    pub readings: Vec<Reading>,
+    /// Every log and its bytes, where they were asked for.
+    pub logs: Vec<(LogId, u64)>,
+    pub(super) apis: BTreeMap<i16, ApiCounts>,
     pub(super) commit_micros: Histogram,
     pub(super) commit_bytes: Histogram,
+}
+
+impl ShardSnapshot {
+    /// The value of a metric, summed over its labels.
+    pub fn value(&self, metric: Metric) -> f64 {
+        let readings = self.readings.iter().filter(|reading| reading.metric == metric);
+        readings.map(|reading| reading.value).sum()
+    }
+}
+
+/// The process as a whole, by what the kernel says of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProcessSnapshot {
+    /// The broker's version.
+    pub version: &'static str,
+    /// Shards that should have answered.
+    pub shard_count: usize,
+    /// CPU time of all threads, in seconds.
+    pub cpu_seconds: f64,
+    /// Memory that is resident, in bytes.
+    pub resident_bytes: u64,
+    /// Descriptors that are open.
+    pub open_files: u64,
+    /// How many may be.
+    pub open_files_max: u64,
+    /// When the process began, in seconds since 1970.
+    pub start_time_seconds: f64,
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use super::histogram::Histogram;
-use super::snapshot::{RequestKind, ShardSnapshot};
+use super::metric::Metric;
+use super::snapshot::{ApiCounts, ProcessSnapshot, ShardSnapshot};
+use crate::model::ErrorCode;
 
 /// Upper bounds in µs, close together where a commit and a round trip lie.
 const MICROS_BOUNDS: &[u64] = &[
@@ -19,52 +21,35 @@ const MICROS_BOUNDS: &[u64] = &[
 const BYTES_BOUNDS: &[u64] =
     &[4_096, 8_192, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1_048_576];
 
-/// Writes one page for the snapshots of all shards; `api_name` names a request's API key.
-pub fn render(shards: &[ShardSnapshot], api_name: impl Fn(i16) -> &'static str) -> String {
+/// Writes one page; `api_name` names a request's API key.
+pub fn render(
+    process: &ProcessSnapshot,
+    shards: &[ShardSnapshot],
+    api_name: impl Fn(i16) -> &'static str,
+) -> String {
     let mut page = String::new();
-    write_page(&mut page, shards, api_name).expect("writing to a string does not fail");
+    write_page(&mut page, process, shards, api_name).expect("writing to a string does not fail");
     page
 }
 
 fn write_page(
     page: &mut String,
+    process: &ProcessSnapshot,
     shards: &[ShardSnapshot],
     api_name: impl Fn(i16) -> &'static str,
 ) -> fmt::Result {
-    type Read = fn(&ShardSnapshot) -> u64;
-    let by_shard: [(&str, &str, &str, Read); 8] = [
-        ("klamm_received_bytes_total", "counter", "Bytes received from clients.", |s| {
-            s.counters.received_bytes
-        }),
-        ("klamm_sent_bytes_total", "counter", "Bytes sent to clients.", |s| s.counters.sent_bytes),
-        ("klamm_appended_batches_total", "counter", "Record batches appended.", |s| {
-            s.counters.appended_batches
-        }),
-        ("klamm_appended_bytes_total", "counter", "Bytes of record batches appended.", |s| {
-            s.counters.appended_bytes
-        }),
-        ("klamm_fetched_bytes_total", "counter", "Bytes of record batches fetched.", |s| {
-            s.counters.fetched_bytes
-        }),
-        ("klamm_connections_opened_total", "counter", "Connections accepted or moved in.", |s| {
-            s.counters.connections_opened
-        }),
-        ("klamm_connections", "gauge", "Open connections.", |s| {
-            s.counters.connections_opened.saturating_sub(s.counters.connections_closed)
-        }),
-        ("klamm_partitions", "gauge", "Partitions owned.", |s| s.gauges.partitions),
-    ];
-    for (name, kind, help, read) in by_shard {
-        write_family(page, name, kind, help)?;
+    write_process(page, process, shards.len())?;
+    for &metric in Metric::ALL {
+        let name = metric.name();
+        write_family(page, name, metric.kind().name(), metric.help())?;
         for shard in shards {
-            writeln!(page, "{name}{{shard=\"{}\"}} {}", shard.shard, read(shard))?;
-        }
-    }
-    let name = "klamm_memory_bytes";
-    write_family(page, name, "gauge", "Memory in use, by purpose.")?;
-    for shard in shards {
-        for (purpose, bytes) in &shard.gauges.memory_bytes {
-            writeln!(page, "{name}{{shard=\"{}\",purpose=\"{purpose}\"}} {bytes}", shard.shard)?;
+            for reading in shard.readings.iter().filter(|reading| reading.metric == metric) {
+                write!(page, "{name}{{shard=\"{}\"", shard.shard)?;
+                if let Some(label) = metric.label() {
+                    write!(page, ",{label}=\"{}\"", reading.label)?;
+                }
+                writeln!(page, "}} {}", reading.value)?;
+            }
         }
     }
     write_requests(page, shards, api_name)?;
@@ -81,32 +66,72 @@ fn write_page(
     write_histogram(page, name, "", &merged(|s| &s.commit_bytes), BYTES_BOUNDS, Unit::Bytes)
 }
 
+fn write_process(page: &mut String, process: &ProcessSnapshot, answered: usize) -> fmt::Result {
+    let name = "klamm_build_info";
+    write_family(page, name, "gauge", "The version that runs.")?;
+    writeln!(page, "{name}{{version=\"{}\"}} 1", process.version)?;
+    let silent = process.shard_count.saturating_sub(answered);
+    let gauges = [
+        ("klamm_shards", "gauge", "Shards of the broker.", process.shard_count as f64),
+        ("klamm_shards_silent", "gauge", "Shards that did not answer in time.", silent as f64),
+        ("process_cpu_seconds_total", "counter", "CPU time of the process.", process.cpu_seconds),
+        (
+            "process_resident_memory_bytes",
+            "gauge",
+            "Memory that is resident.",
+            process.resident_bytes as f64,
+        ),
+        ("process_open_fds", "gauge", "Descriptors that are open.", process.open_files as f64),
+        (
+            "process_max_fds",
+            "gauge",
+            "Descriptors that may be open.",
+            process.open_files_max as f64,
+        ),
+        (
+            "process_start_time_seconds",
+            "gauge",
+            "When the process began, since 1970.",
+            process.start_time_seconds,
+        ),
+    ];
+    for (name, kind, help, value) in gauges {
+        write_family(page, name, kind, help)?;
+        writeln!(page, "{name} {value}")?;
+    }
+    Ok(())
+}
+
 fn write_requests(
     page: &mut String,
     shards: &[ShardSnapshot],
     api_name: impl Fn(i16) -> &'static str,
 ) -> fmt::Result {
-    let mut requests: BTreeMap<RequestKind, u64> = BTreeMap::new();
-    let mut durations: BTreeMap<i16, Histogram> = BTreeMap::new();
-    for shard in shards {
-        for (kind, count) in &shard.requests {
-            *requests.entry(*kind).or_default() += count;
+    let mut apis: BTreeMap<i16, ApiCounts> = BTreeMap::new();
+    for (&api_key, counts) in shards.iter().flat_map(|shard| &shard.apis) {
+        let sum = apis.entry(api_key).or_default();
+        sum.well += counts.well;
+        for (&error, count) in &counts.errors {
+            *sum.errors.entry(error).or_default() += count;
         }
-        for (api_key, histogram) in &shard.request_micros {
-            durations.entry(*api_key).or_default().merge(histogram);
-        }
+        sum.micros.merge(&counts.micros);
     }
     let name = "klamm_requests_total";
     write_family(page, name, "counter", "Requests answered, by API and first error.")?;
-    for ((api_key, error), count) in &requests {
-        let api = api_name(*api_key);
-        writeln!(page, "{name}{{api=\"{api}\",error=\"{}\"}} {count}", error.name())?;
+    for (&api_key, counts) in &apis {
+        let api = api_name(api_key);
+        let well = (counts.well > 0).then_some((ErrorCode::None, counts.well));
+        let errors = counts.errors.iter().map(|(&error, &count)| (error, count));
+        for (error, count) in well.into_iter().chain(errors) {
+            writeln!(page, "{name}{{api=\"{api}\",error=\"{}\"}} {count}", error.name())?;
+        }
     }
     let name = "klamm_request_duration_seconds";
-    write_family(page, name, "histogram", "From a request's last byte to its answer.")?;
-    for (api_key, histogram) in &durations {
-        let label = format!("api=\"{}\",", api_name(*api_key));
-        write_histogram(page, name, &label, histogram, MICROS_BOUNDS, Unit::Micros)?;
+    let help = "From a request's last byte to its answer, without the wait of a long poll.";
+    write_family(page, name, "histogram", help)?;
+    for (&api_key, counts) in &apis {
+        let label = format!("api=\"{}\",", api_name(api_key));
+        write_histogram(page, name, &label, &counts.micros, MICROS_BOUNDS, Unit::Micros)?;
     }
     Ok(())
 }
@@ -157,31 +182,46 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use super::super::{Gauges, ShardMetrics};
+    use std::rc::Rc;
+
+    use super::super::{Reading, ShardMetrics};
     use super::*;
-    use crate::model::{ErrorCode, ShardId};
+    use crate::model::ShardId;
 
     fn page() -> String {
         let shards: Vec<ShardSnapshot> = (0..2)
             .map(|shard| {
-                let metrics = ShardMetrics::new();
+                let metrics = Rc::new(ShardMetrics::new());
                 metrics.received(100);
                 metrics.sent(200);
                 metrics.appended(70);
                 metrics.appended(30);
                 metrics.fetched(50);
-                metrics.connection_opened();
-                metrics.connection_opened();
-                metrics.connection_closed();
+                let open = metrics.connection_opened();
+                drop(metrics.connection_opened());
                 metrics.answered(0, ErrorCode::None, Duration::from_micros(140));
                 metrics.answered(0, ErrorCode::CorruptMessage, Duration::from_micros(400));
+                metrics.answered(-1, ErrorCode::None, Duration::ZERO);
                 metrics.committed(4096, Duration::from_micros(120));
-                let memory_bytes = vec![("chunks", 4096), ("journal", 8192)];
-                let gauges = Gauges { partitions: 3 + u64::from(shard), memory_bytes };
-                metrics.snapshot(ShardId(shard), gauges)
+                let memory = |label, value| Reading { metric: Metric::MemoryBytes, label, value };
+                let readings = vec![
+                    Reading::new(Metric::Partitions, 3.0 + f64::from(shard)),
+                    Reading::new(Metric::JournalUsed, 0.25),
+                    memory("records", 4096.0),
+                    memory("journal", 8192.0),
+                ];
+                let snapshot = metrics.snapshot(ShardId(shard), readings);
+                drop(open);
+                snapshot
             })
             .collect();
-        render(&shards, |api_key| if api_key == 0 { "Produce" } else { "?" })
+        let process = ProcessSnapshot {
+            version: "1.2.3",
+            shard_count: 3,
+            cpu_seconds: 1.5,
+            ..ProcessSnapshot::default()
+        };
+        render(&process, &shards, |api_key| if api_key == 0 { "Produce" } else { "?" })
     }
 
     #[test]
@@ -198,6 +238,10 @@ mod tests {
             "klamm_connections_opened_total{shard=\"0\"} 2",
             "klamm_partitions{shard=\"1\"} 4",
             "klamm_memory_bytes{shard=\"1\",purpose=\"journal\"} 8192",
+            "klamm_journal_used_ratio{shard=\"0\"} 0.25",
+            "klamm_build_info{version=\"1.2.3\"} 1",
+            "klamm_shards_silent 1",
+            "process_cpu_seconds_total 1.5",
             "klamm_requests_total{api=\"Produce\",error=\"NONE\"} 2",
             "klamm_requests_total{api=\"Produce\",error=\"CORRUPT_MESSAGE\"} 2",
             "klamm_request_duration_seconds_bucket{api=\"Produce\",le=\"0.00015\"} 2",

@@ -65,6 +65,8 @@ pub const JOURNAL_BYTES_PER_SHARD_MIN: usize = 8 * MIB;
 pub const JOURNAL_ZEROED_AT_START_BYTES: usize = MIB;
 /// Segment files that one shard holds open.
 pub const OPEN_SEGMENTS_MAX: usize = 512;
+/// Open files that a broker should be allowed: segments of a few shards and 60,000 connections.
+pub const OPEN_FILES_MIN: u64 = 65_536;
 /// One read of a segment that is not in memory.
 pub const COLD_READ_BYTES_MAX: usize = 256 * KIB;
 /// The distance between two entries of a segment's sparse index.

@@ -7,6 +7,7 @@ pub mod config_key;
 pub mod errors;
 pub mod ids;
 pub mod limits;
+pub mod report;
 pub mod topic_config;
 pub mod units;
 

@@ -20,6 +20,20 @@ pub enum Engine {
     Thread,
 }
 
+impl Engine {
+    /// All of them.
+    pub const ALL: [Engine; 3] = [Engine::DsyncWrite, Engine::LinkedSync, Engine::Thread];
+
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::DsyncWrite => "dsync_write",
+            Engine::LinkedSync => "linked_sync",
+            Engine::Thread => "thread",
+        }
+    }
+}
+
 /// Commits at least this slow may have waited for a scheduler tick.
 const TICK: Duration = Duration::from_millis(2);
 /// Slow commits, among the last [`WINDOW`], that make the cheapest engine suspect.
@@ -75,6 +89,11 @@ impl EngineChoice {
     /// Always the same engine.
     pub(super) fn fixed(engine: Engine) -> EngineChoice {
         EngineChoice { current: engine, fixed: true, ..EngineChoice::default() }
+    }
+
+    /// The engine in use, probes of another one left aside.
+    pub(super) fn current(&self) -> Engine {
+        self.current
     }
 
     /// The engine of a commit that begins now.

@@ -253,6 +253,14 @@ impl File {
         }
     }
 
+    /// How this file's commits become durable at the moment; none in the simulator.
+    pub fn engine(&self) -> Option<Engine> {
+        match self {
+            File::Uring(file) => Some(file.engine()),
+            File::Sim(_) => None,
+        }
+    }
+
     /// Writes the first `len` bytes of the buffer without making them durable.
     pub fn write_issued(&self, buffer: AlignedBuf, len: usize, offset: u64) -> Issued {
         match self {

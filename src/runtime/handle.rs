@@ -11,6 +11,19 @@ use super::sim;
 use super::task::Lane;
 use super::uring::{UringDisk, UringHandle, UringNet};
 
+/// What one thread of the machine has used and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadFigures {
+    /// Its CPU time, system calls included.
+    pub cpu_time: Duration,
+    /// Bytes of its receive buffers.
+    pub receive_bytes: usize,
+    /// Times that a task of it held the core for too long.
+    pub stalls_held: u64,
+    /// Times that it was not given its core for as long.
+    pub stalls_starved: u64,
+}
+
 /// The machine as one thread sees it: a shard, or the control thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Runtime {
@@ -59,6 +72,15 @@ impl Runtime {
     pub fn now(&self) -> Monotonic {
         match &self.backend {
             Backend::Uring(handle) => handle.now(),
+            Backend::Sim(node) => node.now(),
+        }
+    }
+
+    /// The monotonic clock at the beginning of this turn of the thread: no reading, and never later
+    /// than `now`.
+    pub fn turn_began(&self) -> Monotonic {
+        match &self.backend {
+            Backend::Uring(handle) => handle.turn_began(),
             Backend::Sim(node) => node.now(),
         }
     }
@@ -125,6 +147,14 @@ impl Runtime {
         match &self.backend {
             Backend::Uring(handle) => handle.outside(future).await,
             Backend::Sim(_) => future.await,
+        }
+    }
+
+    /// What this thread has used and what it holds.
+    pub fn figures(&self) -> ThreadFigures {
+        match &self.backend {
+            Backend::Uring(handle) => handle.figures(),
+            Backend::Sim(_) => ThreadFigures::default(),
         }
     }
 

@@ -131,6 +131,16 @@ impl<T: 'static> Mesh<T> {
         }
     }
 
+    /// Messages that found the queue of their link full and wait here.
+    pub fn kept_back(&self) -> usize {
+        match &self.0 {
+            Ends::Real(ends) => {
+                ends.outgoing.iter().flatten().map(|link| link.kept_back.borrow().len()).sum()
+            }
+            Ends::Simulated(_) => 0,
+        }
+    }
+
     /// The next message and its sender; for one task at a time.
     pub async fn recv(&self) -> (usize, T) {
         poll_fn(|context| match &self.0 {

@@ -7,6 +7,7 @@
 
 pub mod clock;
 mod commit;
+mod control_group;
 pub mod disk;
 mod handle;
 pub mod memory;
@@ -19,14 +20,18 @@ pub mod process;
 mod random;
 pub mod sim;
 pub mod sync;
+pub mod sync_probe;
 mod task;
 #[expect(unsafe_code, reason = "asks for the affinity of this thread")]
 pub mod topology;
 mod uring;
+#[expect(unsafe_code, reason = "asks for constants of the system")]
+mod usage;
 
 pub use clock::Monotonic;
 pub use commit::Engine;
-pub use handle::Runtime;
+pub use handle::{Runtime, ThreadFigures};
 pub use memory::AlignedBuf;
 pub use task::Lane;
 pub use uring::{ExecutorSpec, ExecutorThread, start};
+pub use usage::Usage;

@@ -6,9 +6,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use io_uring::{IoUring, cqueue, squeue};
+use io_uring::{IoUring, cqueue, opcode, squeue};
 use thiserror::Error;
 
+use super::disk::Space;
 use super::memory::AlignedBuf;
 use crate::model::units::BLOCK;
 
@@ -84,6 +85,45 @@ pub fn probe_ring() -> Result<(), Unfit> {
     if bytes < MEMLOCK_MIN { Err(Unfit::Memlock { bytes }) } else { Ok(()) }
 }
 
+/// The limit of locked memory, in bytes; `u64::MAX` is none.
+pub fn locked_memory_limit() -> io::Result<u64> {
+    Ok(limit(libc::RLIMIT_MEMLOCK)?.rlim_cur)
+}
+
+/// The operations of io_uring that this broker uses and the kernel, or a filter, refuses.
+///
+/// # Errors
+/// If a ring cannot even be made, or takes no operation.
+pub fn missing_operations() -> io::Result<Vec<&'static str>> {
+    let mut ring = IoUring::new(8)?;
+    let mut probe = io_uring::Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    let used = [
+        ("ACCEPT", opcode::Accept::CODE),
+        ("ASYNC_CANCEL", opcode::AsyncCancel::CODE),
+        ("FADVISE", opcode::Fadvise::CODE),
+        ("FALLOCATE", opcode::Fallocate::CODE),
+        ("FSYNC", opcode::Fsync::CODE),
+        ("POLL_ADD", opcode::PollAdd::CODE),
+        ("READ", opcode::Read::CODE),
+        ("RECV", opcode::Recv::CODE),
+        ("SEND", opcode::Send::CODE),
+        ("SENDMSG", opcode::SendMsg::CODE),
+        ("WRITE", opcode::Write::CODE),
+        ("WRITEV", opcode::Writev::CODE),
+    ];
+    // SAFETY: an operation that does nothing points to nothing.
+    let pushed = unsafe { ring.submission().push(&opcode::Nop::new().build()) };
+    pushed.expect("a new ring has room");
+    ring.submit_and_wait(1)?;
+    Ok(used.into_iter().filter(|(_, code)| !probe.is_supported(*code)).map(|it| it.0).collect())
+}
+
+/// How large the file system of an existing path is, and what of it is free.
+pub fn space(path: &Path) -> io::Result<Space> {
+    super::uring::space(path)
+}
+
 /// Checks that files in an existing directory can be written past the page cache and stay.
 pub fn probe_directory(path: &Path) -> Result<(), Unfit> {
     let unwritable = |error| Unfit::Unwritable { path: path.to_owned(), error };
@@ -142,6 +182,11 @@ pub fn raise_open_files_limit() -> io::Result<u64> {
     Ok(wanted.rlim_cur)
 }
 
+/// How many files may be open.
+pub fn open_files_limit() -> io::Result<u64> {
+    Ok(limit(libc::RLIMIT_NOFILE)?.rlim_cur)
+}
+
 fn limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure is our own.
@@ -196,6 +241,7 @@ mod tests {
         }
         // SAFETY: plain system call.
         assert_ne!(unsafe { libc::geteuid() }, 0);
+        assert_eq!(missing_operations().expect("a ring can be made"), [""; 0]);
         probe_ring().expect("the machine has io_uring");
         let threads: Vec<_> = (0..4)
             .map(|number| {

@@ -1,18 +1,26 @@
 //! What of the machine this process may use: CPUs, memory, and the device below a directory.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::control_group;
+
+/// No Linux is built for more.
+const CPU_COUNT_MAX: usize = 8192;
+
 /// The CPUs and the memory that this process may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Topology {
     /// The CPUs of its affinity, by number.
     pub cpus: Vec<usize>,
-    /// Whole CPUs' worth of time that its control group grants, rounded up; none if unlimited.
-    pub quota_cpus: Option<usize>,
+    /// The CPUs that share a core with another one (hyper-threads), each with all of its core.
+    pub siblings: BTreeMap<usize, Vec<usize>>,
+    /// The CPUs' worth of time that its control groups grant; none if unlimited.
+    pub quota_cpus: Option<f64>,
     /// Memory in bytes: the machine's, or less by its control group.
     pub memory_bytes: u64,
 }
@@ -20,22 +28,55 @@ pub struct Topology {
 impl Topology {
     /// Reads it from the kernel.
     pub fn read() -> io::Result<Topology> {
-        let group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let group = parse_unified_group(&group);
-        let limits = Path::new("/sys/fs/cgroup");
-        let quota = smallest(limits, group, "cpu.max", parse_quota);
-        let memory = smallest(limits, group, "memory.max", |text| text.trim().parse().ok());
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let cpus = affinity()?;
         Ok(Topology {
-            cpus: affinity()?,
-            quota_cpus: quota.and_then(|cpus| usize::try_from(cpus).ok()),
-            memory_bytes: memory.unwrap_or(u64::MAX).min(machine_memory()?),
+            siblings: siblings(Path::new("/sys/devices/system/cpu"), &cpus),
+            quota_cpus: control_group::quota_cpus(&groups),
+            memory_bytes: control_group::memory_bytes(&groups)
+                .unwrap_or(u64::MAX)
+                .min(machine_memory()?),
+            cpus,
         })
     }
 
-    /// How many threads can run at once.
+    /// How many threads can run at once without being stopped by the quota: a part of a CPU left
+    /// over is none.
     pub fn parallelism(&self) -> usize {
-        self.quota_cpus.unwrap_or(usize::MAX).min(self.cpus.len()).max(1)
+        let quota = self.quota_cpus.map_or(usize::MAX, |cpus| cpus as usize);
+        quota.min(self.cpus.len()).max(1)
     }
+
+    /// The CPUs in the order in which shards should take them: one of each core, then the others.
+    pub fn cpus_by_core(&self) -> Vec<usize> {
+        let is_second = |cpu: &usize| {
+            let core = self.siblings.get(cpu);
+            core.is_some_and(|core| core.iter().any(|one| one < cpu && self.cpus.contains(one)))
+        };
+        let (second, first): (Vec<usize>, Vec<usize>) =
+            self.cpus.iter().partition(|cpu| is_second(cpu));
+        first.into_iter().chain(second).collect()
+    }
+}
+
+/// The CPUs that are not alone on their core, from `/sys/devices/system/cpu`.
+fn siblings(root: &Path, cpus: &[usize]) -> BTreeMap<usize, Vec<usize>> {
+    let of = |cpu: usize| {
+        let path = root.join(format!("cpu{cpu}/topology/thread_siblings_list"));
+        let core = parse_cpus(&fs::read_to_string(path).ok()?);
+        (core.len() > 1).then_some((cpu, core))
+    };
+    cpus.iter().filter_map(|cpu| of(*cpu)).collect()
+}
+
+/// A list of CPUs as the kernel writes it, such as `0,4` or `0-1`.
+fn parse_cpus(text: &str) -> Vec<usize> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+        (last < CPU_COUNT_MAX).then_some(first..=last)
+    };
+    text.trim().split(',').filter_map(range).flatten().collect()
 }
 
 fn affinity() -> io::Result<Vec<usize>> {
@@ -65,31 +106,6 @@ fn machine_memory() -> io::Result<u64> {
     Ok(kib * 1024)
 }
 
-/// The path of this process in the unified hierarchy, from `/proc/self/cgroup`.
-fn parse_unified_group(text: &str) -> &str {
-    text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").trim()
-}
-
-/// The smallest value of a control file from the process's group up to the root.
-fn smallest(
-    root: &Path,
-    group: &str,
-    file: &str,
-    parse: impl Fn(&str) -> Option<u64>,
-) -> Option<u64> {
-    Path::new(group.trim_start_matches('/'))
-        .ancestors()
-        .filter_map(|part| parse(&fs::read_to_string(root.join(part).join(file)).ok()?))
-        .min()
-}
-
-/// `cpu.max`: a quota and a period in µs, or `max` and a period.
-fn parse_quota(text: &str) -> Option<u64> {
-    let (quota, period) = text.trim().split_once(' ')?;
-    let (quota, period) = (quota.parse::<u64>().ok()?, period.parse::<u64>().ok()?);
-    (period > 0).then(|| quota.div_ceil(period))
-}
-
 /// What is below a directory, as far as the kernel tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -99,6 +115,10 @@ pub struct Device {
     pub file_system: String,
     /// The device's logical block in bytes, if it has one.
     pub block_bytes: Option<u64>,
+    /// What the kernel says of its cache, such as `write back`, if it says it.
+    pub write_cache: Option<String>,
+    /// Whether a single write can be made durable without flushing the cache (FUA).
+    pub has_fua: bool,
     /// The CPU that handled most of its interrupts, if it can be told: commits of a shard that
     /// computes there take another engine.
     pub interrupt_cpu: Option<usize>,
@@ -120,14 +140,17 @@ impl Device {
             Some(parent) if !block.join("queue").exists() => parent.to_owned(),
             _ => block,
         });
-        let block_bytes = disk.as_deref().and_then(|disk| {
-            fs::read_to_string(disk.join("queue/logical_block_size")).ok()?.trim().parse().ok()
-        });
+        let queue = |name: &str| {
+            let path = disk.as_deref()?.join("queue").join(name);
+            Some(fs::read_to_string(path).ok()?.trim().to_owned())
+        };
+        let block_bytes = queue("logical_block_size").and_then(|bytes| bytes.parse().ok());
+        let (write_cache, has_fua) = (queue("write_cache"), queue("fua").as_deref() == Some("1"));
         let interrupts = fs::read_to_string("/proc/interrupts").unwrap_or_default();
         let interrupt_cpu = disk
             .and_then(|disk| driver_name(&disk))
             .and_then(|driver| parse_interrupts(&interrupts, &driver));
-        Ok(Device { name, file_system, block_bytes, interrupt_cpu })
+        Ok(Device { name, file_system, block_bytes, write_cache, has_fua, interrupt_cpu })
     }
 }
 
@@ -197,31 +220,37 @@ LOC:     104596     108117   Local timer interrupts
     }
 
     #[test]
-    fn quotas_and_groups_are_read() {
-        let check = |text, cpus| assert_eq!(parse_quota(text), cpus, "{text:?}");
-        check("max 100000\n", None);
-        check("150000 100000\n", Some(2));
-        check("200000 100000\n", Some(2));
-        check("5 0\n", None);
-        check("", None);
-        assert_eq!(parse_unified_group("1:cpu:/old\n0::/a/b\n"), "/a/b");
-        assert_eq!(parse_unified_group(""), "/");
+    fn cores_are_taken_before_their_second_threads() {
+        let root = tempfile::tempdir().expect("a directory");
+        for (cpu, list) in [(0, "0,2\n"), (1, "1\n"), (2, "0,2\n"), (3, "3-4\n"), (4, "3-4\n")] {
+            let directory = root.path().join(format!("cpu{cpu}/topology"));
+            fs::create_dir_all(&directory).expect("made");
+            fs::write(directory.join("thread_siblings_list"), list).expect("written");
+        }
+        let check = |cpus: &[usize], quota_cpus, order: &[usize], parallelism| {
+            let topology = Topology {
+                cpus: cpus.to_vec(),
+                siblings: siblings(root.path(), cpus),
+                quota_cpus,
+                memory_bytes: 1,
+            };
+            assert_eq!(topology.cpus_by_core(), order, "{cpus:?}");
+            assert_eq!(topology.parallelism(), parallelism, "{cpus:?} {quota_cpus:?}");
+        };
+        check(&[0, 1, 2, 3, 4], None, &[0, 1, 3, 2, 4], 5);
+        check(&[2, 4], Some(9.0), &[2, 4], 2);
+        check(&[3, 4, 9], Some(1.5), &[3, 9, 4], 1);
+        check(&[0, 1], Some(0.2), &[0, 1], 1);
+        assert_eq!(siblings(root.path(), &[1, 4]), BTreeMap::from([(4, vec![3, 4])]));
+        assert_eq!(parse_cpus("x,1,5-99999999"), [1]);
+    }
+
+    #[test]
+    fn mounts_are_read() {
         let mounts = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
                       23 22 0:5 / /dev rw - devtmpfs devtmpfs rw\n";
         assert_eq!(parse_mount(mounts, "254:0"), Some(("ext4".into(), "/dev/vda".into())));
         assert_eq!(parse_mount(mounts, "254:1"), None);
-    }
-
-    #[test]
-    fn limits_of_outer_groups_count() {
-        let root = tempfile::tempdir().expect("a directory");
-        fs::create_dir_all(root.path().join("a/b")).expect("made");
-        fs::write(root.path().join("a/memory.max"), "1000\n").expect("written");
-        fs::write(root.path().join("a/b/memory.max"), "max\n").expect("written");
-        let least =
-            |group| smallest(root.path(), group, "memory.max", |text| text.trim().parse().ok());
-        assert_eq!(least("/a/b"), Some(1000));
-        assert_eq!(least("/"), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::runtime::Lane;
 use crate::runtime::net::Stream;
 use crate::runtime::sync::{Latch, select2, timeout};
 use crate::server::decoder::{Decoder, Frame, Step};
-use crate::server::dispatch;
+use crate::server::dispatch::{self, Arrival};
 use crate::server::locality::Locality;
 use crate::server::pipeline::Pipeline;
 use crate::shard::{MovedClient, MovedConnection, Shard};
@@ -176,9 +176,13 @@ impl Connection {
         pipeline: &Rc<Pipeline>,
         frame: Frame,
     ) -> Option<End> {
-        self.session.touch(shard.runtime().now());
+        let arrived = shard.runtime().now();
+        self.session.touch(arrived);
+        let turn = shard.runtime().turn_began();
         let permit = pipeline.admit(frame.len()).await;
-        let reply = match dispatch::handle(shard, &self.session, sessions, &frame).await {
+        let queued = shard.runtime().turn_began().saturating_since(turn);
+        let arrival = Arrival { at: arrived, queued };
+        let reply = match dispatch::handle(shard, &self.session, sessions, &frame, arrival).await {
             Ok(reply) => reply,
             Err(error) => return Some(End::Refused(error.to_string())),
         };

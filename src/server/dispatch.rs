@@ -1,6 +1,8 @@
 //! From a frame to its handler: header, version check, decoding, and the one match over the APIs.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -9,6 +11,7 @@ use crate::api::fetch::SharedSessions;
 use crate::api::reply::Reply;
 use crate::api::request::RequestContext;
 use crate::api::session::Session;
+use crate::api::timing::Stage;
 use crate::api::versions;
 use crate::api::{
     cluster, configs, delete_records, epochs, fetch, find_coordinator, group_admin, groups,
@@ -20,6 +23,7 @@ use crate::protocol::api_key::ApiKey;
 use crate::protocol::errors::DecodeError;
 use crate::protocol::frame;
 use crate::protocol::reader::Reader;
+use crate::runtime::Monotonic;
 use crate::shard::Shard;
 
 /// A request that cannot be answered: its connection is closed.
@@ -62,12 +66,22 @@ macro_rules! decode {
     }};
 }
 
+/// When a request came, and how long it has waited since.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When its last byte had come.
+    pub at: Monotonic,
+    /// How long it then waited for room.
+    pub queued: Duration,
+}
+
 /// Runs the first stage of the request in `bytes`.
 pub async fn handle(
     shard: &Rc<Shard>,
     session: &Rc<Session>,
     sessions: &SharedSessions,
     bytes: &[u8],
+    arrival: Arrival,
 ) -> Result<Reply, BadRequest> {
     let (header, body) = frame::request(bytes)?;
     let (api, version) = (header.api_key, header.api_version);
@@ -79,8 +93,10 @@ pub async fn handle(
         // The client of an unknown ApiVersions version understands version 0.
         version: if known { version } else { 0 },
         correlation_id: header.correlation_id,
-        received: shard.runtime().now(),
+        arrived: arrival.at,
+        spent: Cell::default(),
     };
+    responder.spend(Stage::Queue, arrival.queued);
     let client_id = header.client_id.map(str::to_string);
     let context = RequestContext::new(responder, session.clone(), client_id);
     if !known {

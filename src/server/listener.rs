@@ -70,13 +70,12 @@ impl Acceptor {
         let session = Rc::downgrade(connection.session());
         let place = self.open.borrow_mut().insert((session, end.clone()));
         let acceptor = self.clone();
-        self.shard.metrics().connection_opened();
+        let counted = self.shard.metrics().connection_opened();
         self.shard.runtime().spawn(Lane::Hot, async move {
             connection.serve(&acceptor.shard, &acceptor.sessions, end).await;
-            acceptor.shard.metrics().connection_closed();
             acceptor.shard.return_leases();
             acceptor.open.borrow_mut().remove(place);
-            drop((admission, guard));
+            drop((admission, counted, guard));
         });
     }
 

@@ -12,6 +12,7 @@ mod listener;
 mod locality;
 mod pipeline;
 mod quota;
+mod slow;
 
 pub use listener::{Acceptor, serve};
 pub use quota::{ConnectionQuota, QuotaLimits};

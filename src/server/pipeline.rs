@@ -13,6 +13,8 @@ use tracing::debug;
 
 use crate::api::reply::{Answer, LocalFuture, Outcome, Part, Reply};
 use crate::api::session::Session;
+use crate::api::timing::Timing;
+use crate::metrics::{Counted, Metric};
 use crate::model::limits::{
     CONNECTION_INFLIGHT_BYTES_MAX, CONNECTION_OUTPUT_BYTES_MAX, PIPELINE_DEPTH_MAX,
 };
@@ -20,6 +22,7 @@ use crate::model::units::KIB;
 use crate::runtime::memory::Piece;
 use crate::runtime::net::Stream;
 use crate::runtime::sync::{Event, Latch, Permit, Queue, Semaphore, select2};
+use crate::server::slow;
 use crate::shard::{AnswerHold, Shard};
 
 /// Small responses that became ready together are sent together up to this size.
@@ -31,9 +34,15 @@ struct Entry {
     held: Held,
 }
 
+/// A request in flight: its bytes, and its place among those in progress.
+pub struct Inflight {
+    _bytes: Permit,
+    _counted: Counted,
+}
+
 /// What a reply holds of its connection's bounds until it has left.
 struct Held {
-    _inflight: Permit,
+    _inflight: Inflight,
     /// Of an answer that is whole already; others take their memory when their turn has come.
     _output: Option<Permit>,
 }
@@ -64,13 +73,15 @@ impl Pipeline {
     }
 
     /// Waits until a request of `bytes` may be in flight.
-    pub async fn admit(&self, bytes: usize) -> Permit {
-        self.inflight.acquire(bytes.clamp(1, CONNECTION_INFLIGHT_BYTES_MAX)).await
+    pub async fn admit(&self, bytes: usize) -> Inflight {
+        let counted = self.shard.metrics().one_more(Metric::RequestsInProgress);
+        let permit = self.inflight.acquire(bytes.clamp(1, CONNECTION_INFLIGHT_BYTES_MAX)).await;
+        Inflight { _bytes: permit, _counted: counted }
     }
 
     /// Adds the reply of the next request, and waits while the answers before it that are whole
     /// hold as much memory as they may; false when the writer has ended.
-    pub async fn push(&self, reply: Reply, inflight: Permit) -> bool {
+    pub async fn push(&self, reply: Reply, inflight: Inflight) -> bool {
         let output = match &reply {
             Reply::Done(Outcome::Answer(answer)) => {
                 let bytes = answer.len.clamp(1, CONNECTION_OUTPUT_BYTES_MAX);
@@ -130,6 +141,7 @@ impl Pipeline {
             self.session.sends_since(Some(self.shard.runtime().now()));
             let sent = send(stream, parts).await;
             self.session.sends_since(None);
+            self.tell_slow(stream, &held);
             if let Err(error) = sent {
                 debug!(%error, peer = %stream.peer_addr(), "the peer stopped reading");
                 return false;
@@ -139,6 +151,20 @@ impl Pipeline {
             if let Some(reason) = close {
                 debug!(reason, peer = %stream.peer_addr(), "connection closed");
                 return false;
+            }
+        }
+    }
+
+    /// Logs which of the requests, whose responses have just left, took too long.
+    fn tell_slow(&self, stream: &Stream, requests: &[(Held, Option<Timing>)]) {
+        let (sent, slow_from) =
+            (self.shard.runtime().turn_began(), self.shard.settings().slow_request);
+        for timing in requests.iter().filter_map(|(_, timing)| timing.as_ref()) {
+            if timing.total(sent) >= slow_from {
+                self.shard.metrics().slow_request();
+                if self.shard.log_budget().allow() {
+                    slow::tell(timing, sent, stream.peer_addr());
+                }
             }
         }
     }
@@ -166,23 +192,25 @@ impl Pipeline {
 struct Batch {
     parts: Vec<Part>,
     len: usize,
-    held: Vec<Held>,
+    held: Vec<(Held, Option<Timing>)>,
     holds: Vec<AnswerHold>,
     close: Option<&'static str>,
 }
 
 impl Batch {
     fn add(&mut self, outcome: Outcome, held: Held) {
-        self.held.push(held);
+        let mut timed = None;
         match outcome {
-            Outcome::Answer(Answer { parts, len, holds }) => {
+            Outcome::Answer(Answer { parts, len, holds, timing }) => {
                 self.parts.extend(parts);
                 self.holds.extend(holds);
                 self.len += len;
+                timed = Some(timing);
             }
             Outcome::Silent => {}
             Outcome::Close(reason) => self.close = Some(reason),
         }
+        self.held.push((held, timed));
     }
 
     fn is_full(&self) -> bool {

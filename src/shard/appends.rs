@@ -7,7 +7,7 @@ use crate::replication::{AppendError, PendingAppend};
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::join_all;
-use crate::shard::message::{Answer, AppendFailure, AppendPart, Appended};
+use crate::shard::message::{AppendFailure, AppendPart, Appended};
 use crate::shard::state::Shard;
 use crate::storage::LogAppendError;
 
@@ -53,7 +53,10 @@ pub async fn append_here(
 }
 
 /// Serves another shard's append; each batch has its turn in its log before this first waits.
-pub async fn append_for(shard: &Shard, parts: Vec<AppendPart>) -> Answer {
+pub async fn append_for(
+    shard: &Shard,
+    parts: Vec<AppendPart>,
+) -> Vec<Result<Appended, AppendFailure>> {
     // All at once: a partition that has to wait must not hold back the others, or a later call
     // would overtake this one there.
     let appends = parts.iter().map(|part| append_here(shard, part.log, &part.batch, part.acks));
@@ -65,7 +68,7 @@ pub async fn append_for(shard: &Shard, parts: Vec<AppendPart>) -> Answer {
             Err(failure) => Err(failure),
         });
     }
-    Answer::Append(results)
+    results
 }
 
 fn failure(log: LogId, log_start: Offset, error: AppendError) -> AppendFailure {

@@ -13,7 +13,7 @@ use crate::runtime::sync::oneshot;
 use crate::shard::fetch_sum::FetchSum;
 use crate::shard::message::{
     Answer, AppendFailure, Appended, CallId, EpochEnd, FetchFailure, FetchedPlace, OffsetFound,
-    RemoteFetched, RemotePiece,
+    RemoteFetched, RemotePiece, Served,
 };
 
 /// Records that another shard sent, readable here.
@@ -27,9 +27,9 @@ pub struct Received {
 /// An answer as the caller gets it.
 pub enum CallReply {
     /// Of an append.
-    Append(Vec<Result<Appended, AppendFailure>>),
+    Append(Vec<Result<Appended, AppendFailure>>, Served),
     /// Of a fetch; its leases go back by themselves when they are dropped.
-    Fetch(Vec<Result<Received, FetchFailure>>),
+    Fetch(Vec<Result<Received, FetchFailure>>, Served),
     /// Of a look-up by timestamp.
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of a look-up by epoch.
@@ -48,17 +48,18 @@ impl CallReply {
     /// Makes an answer readable on this shard.
     pub fn adopt(answer: Answer, returns: &LeaseReturns) -> CallReply {
         match answer {
-            Answer::Append(results) => CallReply::Append(results),
+            Answer::Append(results, served) => CallReply::Append(results, served),
             Answer::Offsets(results) => CallReply::Offsets(results),
             Answer::EpochEnds(results) => CallReply::EpochEnds(results),
             Answer::DeleteRecords(results) => CallReply::DeleteRecords(results),
             Answer::LogSizes(sizes) => CallReply::LogSizes(sizes),
             Answer::Coordinated(answer) => CallReply::Coordinated(*answer),
-            Answer::Fetch(results) => CallReply::Fetch(
+            Answer::Fetch(results, served) => CallReply::Fetch(
                 results
                     .into_iter()
                     .map(|result| result.map(|fetched| adopt_records(fetched, returns)))
                     .collect(),
+                served,
             ),
         }
     }
@@ -92,6 +93,11 @@ impl Calls {
         let (answer, receiver) = oneshot::channel();
         let id = self.0.borrow_mut().insert(Waiting { answer, sum });
         (id as CallId, receiver)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.borrow().len()
     }
 
     /// Hands an answer to its call; nobody may be waiting any more.

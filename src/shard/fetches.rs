@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::metrics::Metric;
 use crate::model::ErrorCode;
 use crate::replication::{Leader, ReadError};
 use crate::runtime::clock::Monotonic;
@@ -59,7 +60,7 @@ impl Haste {
 
 /// Reads the wanted partitions of this shard, waiting as `terms` say. `progress` is told how many
 /// bytes a look has found while it goes on waiting. `into_memory` says that the answer leaves this
-/// core, where ranges of files are of no use.
+/// core, where ranges of files are of no use. The time is that of the waits for more.
 pub async fn fetch_here(
     shard: &Shard,
     parts: &[FetchPart],
@@ -67,8 +68,9 @@ pub async fn fetch_here(
     haste: &Haste,
     into_memory: bool,
     progress: impl Fn(usize),
-) -> Vec<FetchResult> {
+) -> (Vec<FetchResult>, Duration) {
     let deadline = shared_deadline(shard.runtime().now(), terms.wait_max);
+    let mut polled = Duration::ZERO;
     loop {
         let leaders: Vec<Option<Rc<Leader>>> =
             parts.iter().map(|part| shard.leader(part.log)).collect();
@@ -88,19 +90,21 @@ pub async fn fetch_here(
         });
         // Where memory is short there may be more than was found.
         let enough = bytes >= terms.bytes_min || (limited && bytes > 0);
-        if must_answer || enough || haste.now.get() {
-            return results;
-        }
-        let now = shard.runtime().now();
-        if now >= deadline {
-            return results;
+        let is_over = must_answer || enough || haste.now.get();
+        if is_over || shard.runtime().now() >= deadline {
+            shard.metrics().fetched(bytes);
+            return (results, polled);
         }
         drop(results);
         if bytes > 0 {
             progress(bytes);
         }
         let timer = shard.runtime().sleep_until(deadline);
+        let waiting = shard.metrics().one_more(Metric::FetchesWaiting);
+        let began = shard.runtime().turn_began();
         select2(select2(any(changes), hurried), timer).await;
+        polled += shard.runtime().turn_began().saturating_since(began);
+        drop(waiting);
     }
 }
 

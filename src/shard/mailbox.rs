@@ -5,16 +5,19 @@ use std::rc::Rc;
 use tracing::warn;
 
 use crate::model::ErrorCode;
-use crate::runtime::Lane;
 use crate::runtime::memory::Piece;
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
+use crate::runtime::{Lane, Monotonic};
 use crate::shard::appends::append_for;
 use crate::shard::calls::CallReply;
 use crate::shard::fetches::{Fetched, Haste, fetch_here};
 use crate::shard::groups;
 use crate::shard::lookups;
-use crate::shard::message::{Answer, Call, CallId, FetchCall, Message, RemoteFetched, RemotePiece};
+use crate::shard::measure;
+use crate::shard::message::{
+    Answer, Call, CallId, FetchCall, Message, RemoteFetched, RemotePiece, Served,
+};
 use crate::shard::retention;
 use crate::shard::state::Shard;
 use crate::storage::ReadPart;
@@ -61,9 +64,7 @@ async fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
         Message::CommandAnswer(id, result) => {
             shard.calls().close(id, CallReply::Command(result));
         }
-        Message::Measure(id) => {
-            shard.mesh().send(from, Message::Measured(id, Box::new(shard.measure())));
-        }
+        Message::Measure { round, with_logs } => measure::begin(shard, from, round, with_logs),
         Message::Stop => return true,
         // These are for the control thread.
         Message::Measured(..)
@@ -90,6 +91,7 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
         other => other,
     };
     let serving = shard.clone();
+    let began = shard.runtime().turn_began();
     shard.runtime().spawn(Lane::Hot, async move {
         #[cfg(test)]
         if is_planted(Planted::OvertakeForwarded) {
@@ -97,8 +99,12 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
             serving.runtime().sleep(span).await;
         }
         let answer = match call {
-            Call::Append(parts) => append_for(&serving, parts).await,
-            Call::Fetch(fetch) => fetch_for(&serving, from, id, fetch).await,
+            Call::Append(parts) => {
+                let results = append_for(&serving, parts).await;
+                let took = serving.runtime().turn_began().saturating_since(began);
+                Answer::Append(results, Served { took, ..Served::default() })
+            }
+            Call::Fetch(fetch) => fetch_for(&serving, from, id, fetch, began).await,
             Call::Offsets(queries) => {
                 Answer::Offsets(lookups::offsets_here(&serving, &queries).await)
             }
@@ -120,8 +126,13 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
 fn refusal(call: &Call) -> Answer {
     let code = ErrorCode::NotLeaderOrFollower;
     match call {
-        Call::Append(parts) => Answer::Append(parts.iter().map(|_| Err(code.into())).collect()),
-        Call::Fetch(fetch) => Answer::Fetch(fetch.parts.iter().map(|_| Err(code.into())).collect()),
+        Call::Append(parts) => {
+            Answer::Append(parts.iter().map(|_| Err(code.into())).collect(), Served::default())
+        }
+        Call::Fetch(fetch) => {
+            let results = fetch.parts.iter().map(|_| Err(code.into())).collect();
+            Answer::Fetch(results, Served::default())
+        }
         Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),
         Call::EpochEnds(queries) => Answer::EpochEnds(vec![Err(code); queries.len()]),
         Call::DeleteRecords(parts) => Answer::DeleteRecords(vec![Err(code); parts.len()]),
@@ -133,17 +144,26 @@ fn refusal(call: &Call) -> Answer {
 }
 
 /// Serves another shard's fetch: waits here, and lends what it found.
-async fn fetch_for(shard: &Shard, from: usize, id: CallId, call: FetchCall) -> Answer {
+async fn fetch_for(
+    shard: &Shard,
+    from: usize,
+    id: CallId,
+    call: FetchCall,
+    began: Monotonic,
+) -> Answer {
     let haste = Haste::new();
     shard.waiting().borrow_mut().insert((from, id), haste.clone());
     let progress = |bytes| shard.mesh().send(from, Message::Progress(id, bytes));
-    let results = fetch_here(shard, &call.parts, call.terms, &haste, true, progress).await;
+    let (results, polled) =
+        fetch_here(shard, &call.parts, call.terms, &haste, true, progress).await;
     shard.waiting().borrow_mut().remove(&(from, id));
     let lend = |fetched: Fetched| RemoteFetched {
         place: fetched.place,
         records: fetched.records.into_parts().into_iter().filter_map(|p| lend(shard, p)).collect(),
     };
-    Answer::Fetch(results.into_iter().map(|result| result.map(lend)).collect())
+    let results = results.into_iter().map(|result| result.map(lend)).collect();
+    let took = shard.runtime().turn_began().saturating_since(began);
+    Answer::Fetch(results, Served { took, polled })
 }
 
 /// Makes records fit to cross the mesh: leases are lent, buffers go as they are.

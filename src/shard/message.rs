@@ -51,9 +51,14 @@ pub enum Message {
     /// The control thread's answer, after every shard has applied the change.
     CommandAnswer(CallId, Result<Reply, CommandError>),
     /// Asks for the receiver's numbers.
-    Measure(CallId),
+    Measure {
+        /// What the answer repeats.
+        round: u32,
+        /// With the size of every log.
+        with_logs: bool,
+    },
     /// The sender's numbers.
-    Measured(CallId, Box<ShardSnapshot>),
+    Measured(u32, Box<ShardSnapshot>),
     /// The sender serves, or says why it does not.
     Started(Result<(), String>),
     /// The sender's log directory has failed.
@@ -86,9 +91,9 @@ pub enum Call {
 /// The answer to the call of the same name, part by part in the call's order.
 pub enum Answer {
     /// Of [`Call::Append`].
-    Append(Vec<Result<Appended, AppendFailure>>),
+    Append(Vec<Result<Appended, AppendFailure>>, Served),
     /// Of [`Call::Fetch`].
-    Fetch(Vec<Result<RemoteFetched, FetchFailure>>),
+    Fetch(Vec<Result<RemoteFetched, FetchFailure>>, Served),
     /// Of [`Call::Offsets`].
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of [`Call::EpochEnds`].
@@ -99,6 +104,15 @@ pub enum Answer {
     LogSizes(Vec<(LogId, u64)>),
     /// Of [`Call::Coordinate`].
     Coordinated(Box<coordinator::Answer>),
+}
+
+/// Where the time of a call went on the shard that served it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// From the call's arrival to its answer.
+    pub took: Duration,
+    /// What of that was a wait for records that were not there.
+    pub polled: Duration,
 }
 
 /// One validated batch for one partition.

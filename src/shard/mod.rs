@@ -15,6 +15,7 @@ mod groups;
 mod log_budget;
 mod lookups;
 mod mailbox;
+mod measure;
 mod message;
 mod placement;
 mod producer_ids;
@@ -37,8 +38,8 @@ pub use message::{
 pub use placement::owner;
 pub use retention::{Passed, RetentionSettings, expire_segments, retain};
 pub use router::{
-    Appends, Routed, RoutedResult, SentAppends, delete_records, epoch_ends, fetch, log_sizes,
-    offsets,
+    Appends, AppendsDone, FetchTime, Routed, RoutedResult, SentAppends, delete_records, epoch_ends,
+    fetch, fetch_timed, log_sizes, offsets,
 };
 pub use settings::{
     AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings, SharedSettings,

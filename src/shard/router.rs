@@ -4,10 +4,12 @@
 //! handler does not know where its partitions live. Results come in the order of the parts.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::model::{ErrorCode, LogId, Offset, ShardId};
+use crate::runtime::Monotonic;
 use crate::runtime::memory::Piece;
 use crate::runtime::sync::{join_all, oneshot};
 use crate::shard::answer_memory::AnswerHold;
@@ -18,7 +20,7 @@ use crate::shard::fetches::{Fetched, Haste, fetch_here};
 use crate::shard::lookups;
 use crate::shard::message::{
     AppendFailure, AppendPart, Appended, Call, EpochEnd, EpochQuery, FetchCall, FetchFailure,
-    FetchPart, FetchTerms, FetchedPlace, Message, OffsetFound, OffsetQuery, RecordDeletion,
+    FetchPart, FetchTerms, FetchedPlace, Message, OffsetFound, OffsetQuery, RecordDeletion, Served,
 };
 use crate::shard::retention;
 use crate::shard::state::Shard;
@@ -78,6 +80,7 @@ impl Appends {
     /// Sends what other shards own; in order behind everything sent to them before.
     pub fn send(self) -> SentAppends {
         let Appends { shard, results, remote, .. } = self;
+        let sent = shard.runtime().turn_began();
         let calls = remote
             .into_iter()
             .map(|(owner, parts)| {
@@ -86,12 +89,14 @@ impl Appends {
                 receiver
             })
             .collect();
-        SentAppends { results, calls }
+        SentAppends { shard, sent, results, calls }
     }
 }
 
 /// Batches that are all on their way.
 pub struct SentAppends {
+    shard: Rc<Shard>,
+    sent: Monotonic,
     results: Vec<Slot>,
     calls: Vec<oneshot::Receiver<CallReply>>,
 }
@@ -99,13 +104,26 @@ pub struct SentAppends {
 impl SentAppends {
     /// Waits until each batch is as durable as its topic promises, or has failed.
     pub async fn wait(self) -> Vec<Result<Appended, AppendFailure>> {
+        self.wait_timed().await.results
+    }
+
+    /// Waits likewise, and tells how long.
+    pub async fn wait_timed(self) -> AppendsDone {
         let mut answers = Vec::with_capacity(self.calls.len());
+        let mut served_max = Duration::ZERO;
         for call in self.calls {
             answers.push(match call.await {
-                Some(CallReply::Append(results)) => results,
+                Some(CallReply::Append(results, served)) => {
+                    served_max = served_max.max(served.took);
+                    results
+                }
                 _ => Vec::new(),
             });
         }
+        let crossed = match answers.is_empty() {
+            true => Duration::ZERO,
+            false => self.shard.runtime().turn_began().saturating_since(self.sent),
+        };
         let mut results = Vec::with_capacity(self.results.len());
         for slot in self.results {
             results.push(match slot {
@@ -117,8 +135,19 @@ impl SentAppends {
                     .unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into())),
             });
         }
-        results
+        let took = self.shard.runtime().turn_began().saturating_since(self.sent);
+        AppendsDone { results, took, hop: crossed.saturating_sub(served_max) }
     }
+}
+
+/// Batches that are in their logs, or not.
+pub struct AppendsDone {
+    /// In the order in which they were added.
+    pub results: Vec<Result<Appended, AppendFailure>>,
+    /// From their sending to the last result.
+    pub took: Duration,
+    /// What of that was the way to other shards and back.
+    pub hop: Duration,
 }
 
 /// Records of one partition, wherever it lives.
@@ -196,13 +225,35 @@ fn reorder<T>(count: usize, groups: Vec<(Vec<usize>, Vec<T>)>, missing: impl Fn(
     ordered.into_iter().map(|result| result.unwrap_or_else(&missing)).collect()
 }
 
+/// Where the time of a fetch went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FetchTime {
+    /// On the way to other shards and back.
+    pub hop: Duration,
+    /// Waiting for records that were not there.
+    pub polled: Duration,
+    /// The rest: reading.
+    pub reading: Duration,
+}
+
 /// Fetches from every shard that owns one of `parts`.
 pub async fn fetch(
     shard: &Rc<Shard>,
     parts: Vec<FetchPart>,
     terms: FetchTerms,
 ) -> Vec<RoutedResult> {
+    fetch_timed(shard, parts, terms).await.0
+}
+
+/// Fetches likewise, and tells where the time went.
+pub async fn fetch_timed(
+    shard: &Rc<Shard>,
+    parts: Vec<FetchPart>,
+    terms: FetchTerms,
+) -> (Vec<RoutedResult>, FetchTime) {
     let count = parts.len();
+    let began = shard.runtime().turn_began();
+    let since = move || shard.runtime().turn_began().saturating_since(began);
     let bounds: Vec<usize> = parts.iter().map(|part| part.bytes_max).collect();
     // Without partitions there is nothing to wait for, as in Kafka.
     let groups = group_by_owner(shard, parts, |part| part.log);
@@ -220,7 +271,7 @@ pub async fn fetch(
         });
         let (sum, haste) = (sum.clone(), haste.clone());
         waits.push(async move {
-            let results = match call {
+            let (results, served) = match call {
                 Some(receiver) => receive(shard, receiver).await,
                 None => {
                     let tell = |bytes| {
@@ -228,30 +279,38 @@ pub async fn fetch(
                             sum.report(None, bytes)
                         }
                     };
-                    let found = fetch_here(shard, &group.parts, terms, &haste, false, tell).await;
-                    found.into_iter().map(|result| result.map(Routed::from)).collect()
+                    let (found, polled) =
+                        fetch_here(shard, &group.parts, terms, &haste, false, tell).await;
+                    let results = found.into_iter().map(|result| result.map(Routed::from));
+                    (results.collect(), Served { took: since(), polled })
                 }
             };
             sum.hurry();
-            (group.places, results)
+            ((group.places, results), (since().saturating_sub(served.took), served.polled))
         });
     }
-    let answered = join_all(waits).await;
+    let (answered, times): (Vec<_>, Vec<_>) = join_all(waits).await.into_iter().unzip();
+    let hop = times.iter().map(|(hop, _)| *hop).max().unwrap_or_default();
+    let polled = times.iter().map(|(_, polled)| *polled).max().unwrap_or_default();
+    let reading = since().saturating_sub(hop + polled);
     let mut results =
         reorder(count, answered, || Err(FetchFailure::from(ErrorCode::UnknownServerError)));
     if !alone {
         limit(&mut results, &bounds, terms.bytes_max);
     }
-    results
+    (results, FetchTime { hop, polled, reading })
 }
 
-async fn receive(shard: &Shard, receiver: oneshot::Receiver<CallReply>) -> Vec<RoutedResult> {
+async fn receive(
+    shard: &Shard,
+    receiver: oneshot::Receiver<CallReply>,
+) -> (Vec<RoutedResult>, Served) {
     match receiver.await {
-        Some(CallReply::Fetch(results)) => {
+        Some(CallReply::Fetch(results, served)) => {
             let routed = |received| Routed::received(shard, received);
-            results.into_iter().map(|result| result.map(routed)).collect()
+            (results.into_iter().map(|result| result.map(routed)).collect(), served)
         }
-        _ => Vec::new(),
+        _ => (Vec::new(), Served::default()),
     }
 }
 

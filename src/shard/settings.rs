@@ -47,6 +47,8 @@ pub struct Settings {
     pub producer_expiration_ms: i64,
     /// `connections.move.to.owner`.
     pub connections_move_to_owner: bool,
+    /// `slow.request.ms`.
+    pub slow_request: Duration,
     /// `group.*` and `offsets.*`.
     pub groups: CoordinationSettings,
     /// When old records are looked for.

@@ -14,7 +14,7 @@ use crate::coordinator::OFFSETS_TOPIC;
 use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{Command, CommandError};
 use crate::metadata::{Image, Partition, Record, replay};
-use crate::metrics::{Gauges, ShardMetrics, ShardSnapshot};
+use crate::metrics::ShardMetrics;
 use crate::model::topic_config::TopicConfig;
 use crate::model::{ErrorCode, LogId, PartitionIndex, ShardId, TopicId};
 use crate::replication::Leader;
@@ -140,7 +140,7 @@ impl Shard {
     }
 
     /// What this shard counts.
-    pub fn metrics(&self) -> &ShardMetrics {
+    pub fn metrics(&self) -> &Rc<ShardMetrics> {
         &self.metrics
     }
 
@@ -306,14 +306,6 @@ impl Shard {
             let start = slots.partition_point(|slot| slot.owner() < owner);
             self.send(owner, Message::Release(slots.split_off(start)));
         }
-    }
-
-    /// The numbers of this moment.
-    pub fn measure(&self) -> ShardSnapshot {
-        let arena = self.runtime.arena();
-        let memory_bytes = vec![("chunks", arena.bytes_used() as u64)];
-        let gauges = Gauges { partitions: self.leader_count() as u64, memory_bytes };
-        self.metrics.snapshot(self.place.id, gauges)
     }
 
     /// Applies committed metadata: changes the image, then opens, changes and drops partitions.

@@ -29,7 +29,7 @@ pub use log::{
     StorageFailed, Ticket, TimedOffset,
 };
 pub use recovery::{RecoverError, RecoverOptions, Recovered, has_served, recover};
-pub use store::{Store, StoreError, StoreOptions, StoreStats};
+pub use store::{Store, StoreError, StoreGauges, StoreOptions, StoreStats};
 
 #[cfg(test)]
 mod crash_tests;

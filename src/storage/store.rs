@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod full_tests;
+mod gauges;
 #[cfg(test)]
 mod held_tests;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::model::units::MIB;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::sync::{Event, Gate, Semaphore, select2, timeout};
 use crate::runtime::{Lane, Monotonic, Runtime};
+pub use gauges::StoreGauges;
 use write_behind::Pass;
 
 /// The owner epoch of a log that has never moved.

@@ -129,6 +129,7 @@ fn settings() -> Settings {
         connection_idle_max: None,
         producer_expiration_ms: 86_400_000,
         connections_move_to_owner: false,
+        slow_request: Duration::MAX,
         groups: CoordinationSettings {
             coordinator: CoordinatorSettings {
                 group: Default::default(),

@@ -157,6 +157,7 @@ impl Process {
 fn config(setup: Setup) -> BrokerConfig {
     let machine = Machine {
         cpus: vec![0, 1, 2, 3],
+        parallelism: 4,
         memory_bytes: 4 * GIB as u64,
         host_name: "simulated".into(),
     };

@@ -18,6 +18,15 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [State; 5] = [
+        State::Empty,
+        State::PreparingRebalance,
+        State::CompletingRebalance,
+        State::Stable,
+        State::Dead,
+    ];
+
     /// Kafka's name.
     pub const fn name(self) -> &'static str {
         match self {

@@ -29,6 +29,7 @@ pub(in crate::runtime) trait Source {
 /// Drives the shard until it is stopped.
 pub(super) async fn drive(handle: UringHandle, spin_max: Duration) {
     let mut spin = Spin::new(spin_max);
+    handle.stall_watch().begin();
     let bell = glommio::spawn_local(listen_to_bell(handle.clone()));
     while !handle.is_stopping() {
         let progress = if run_ready(&handle).await {
@@ -53,7 +54,7 @@ pub(super) async fn drive(handle: UringHandle, spin_max: Duration) {
             true
         };
         if progress {
-            spin.progress(handle.now());
+            spin.progress(handle.turn_began());
         }
     }
     bell.cancel().await;

@@ -24,7 +24,7 @@ const RESCUE: Duration = Duration::from_millis(100);
 /// glommio's own threads for blocking calls, which are made elsewhere; it wants at least one.
 const GLOMMIO_BLOCKING_THREADS: usize = 1;
 /// How often idle chunk memory is given back.
-const TRIM_INTERVAL: Duration = Duration::from_secs(1);
+const HOUSE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a thread of the process is like.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ where
             let handle = UringHandle::new()?;
             let arena = Arena::new(spec.memory_bytes)?;
             let runtime = Runtime::real(handle.clone(), arena.clone());
-            runtime.spawn(Lane::Background, give_back_idle_memory(runtime.clone()));
+            runtime.spawn(Lane::Background, keep_house(runtime.clone(), handle.clone()));
             glommio::spawn_local(stand_by()).detach();
             Ok(handle.run(spec.spin_max, main(runtime)).await)
         })
@@ -90,9 +90,11 @@ fn start_error(name: &str, error: &str) -> io::Error {
     io::Error::other(format!("cannot start the thread {name}: {error}"))
 }
 
-async fn give_back_idle_memory(runtime: Runtime) {
+/// Gives idle memory back, and lets a stall know of no earlier wait than a second ago.
+async fn keep_house(runtime: Runtime, handle: UringHandle) {
     loop {
-        runtime.sleep(TRIM_INTERVAL).await;
+        handle.stall_watch().sample();
+        runtime.sleep(HOUSE_INTERVAL).await;
         runtime.arena().trim();
     }
 }

@@ -207,6 +207,11 @@ impl UringFile {
         (buffer, Ok(()))
     }
 
+    /// How commits of this file become durable at the moment.
+    pub(in crate::runtime) fn engine(&self) -> Engine {
+        self.0.engines.borrow().current()
+    }
+
     /// Fixes the engine of this file's commits, for measurements and tests.
     pub(in crate::runtime) fn fix_engine(&self, engine: Engine) {
         self.0.engines.replace(EngineChoice::fixed(engine));

@@ -14,11 +14,13 @@ use super::blocking_pool::BlockingPool;
 use super::commit_thread::CommitThread;
 use super::driver::{self, Source};
 use super::outside;
-use super::receive_pool::ReceivePool;
+use super::receive_pool::{self, ReceivePool};
 use super::ring::Ring;
 use super::sentinel::Sentinel;
+use super::stall::StallWatch;
 use super::timers::Timers;
 use super::wake::WakeFlag;
+use crate::runtime::ThreadFigures;
 use crate::runtime::clock::Monotonic;
 use crate::runtime::random::Random;
 use crate::runtime::sync::{Event, oneshot};
@@ -43,6 +45,9 @@ struct HandleCore {
     unblocked: Event,
     timers: Rc<Timers>,
     random: Random,
+    /// The clock at the beginning of this turn.
+    turn: Cell<Monotonic>,
+    watch: Rc<StallWatch>,
     /// How often a task was polled: unchanged, none was ready.
     polls: Rc<Cell<u64>>,
     /// At the end of the queues beside the hot lane, which the driver is in itself.
@@ -75,6 +80,8 @@ impl UringHandle {
             unblocked: Event::new(),
             timers: Rc::default(),
             random: Random::seeded(seed()?),
+            turn: Cell::new(now()),
+            watch: Rc::default(),
             polls: Rc::default(),
             sentinels: [TaskQueueHandle::default(), background].map(Sentinel::post),
             stopping: Cell::new(false),
@@ -133,8 +140,10 @@ impl UringHandle {
 
     fn take_in(&self) -> bool {
         let mut progress = self.0.ring.turn();
+        self.0.watch.polled("the kernel, in io_uring_enter");
+        let now = self.now();
+        self.0.turn.set(now);
         if let Some(deadline) = self.0.timers.earliest() {
-            let now = self.now();
             progress |= deadline <= now && self.0.timers.fire(now);
         }
         self.poll_sources() || progress
@@ -151,6 +160,7 @@ impl UringHandle {
             ring.wait(limit);
         }
         ring.wake_flag().awake();
+        self.0.watch.begin();
         self.take_in();
     }
 
@@ -169,13 +179,33 @@ impl UringHandle {
     }
 
     pub(in crate::runtime) fn now(&self) -> Monotonic {
-        let time = clock(libc::CLOCK_MONOTONIC);
-        Monotonic(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+        now()
+    }
+
+    /// The clock at the beginning of this turn: no reading.
+    pub(in crate::runtime) fn turn_began(&self) -> Monotonic {
+        self.0.turn.get()
+    }
+
+    /// What notices that this thread does not turn.
+    pub(super) fn stall_watch(&self) -> &StallWatch {
+        &self.0.watch
     }
 
     pub(in crate::runtime) fn wall_clock_ms(&self) -> i64 {
         let time = clock(libc::CLOCK_REALTIME);
         time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+
+    pub(in crate::runtime) fn figures(&self) -> ThreadFigures {
+        let used = clock(libc::CLOCK_THREAD_CPUTIME_ID);
+        let (stalls_held, stalls_starved) = self.0.watch.counts();
+        ThreadFigures {
+            stalls_held,
+            stalls_starved,
+            cpu_time: Duration::new(used.tv_sec as u64, used.tv_nsec as u32),
+            receive_bytes: receive_pool::POOL_BYTES,
+        }
     }
 
     pub(in crate::runtime) fn random(&self) -> u64 {
@@ -192,17 +222,20 @@ impl UringHandle {
             .detach();
     }
 
-    /// Counts how often `task` is polled.
+    /// Counts how often `task` is polled, and watches how long each time takes.
     fn counted<T, F>(&self, task: F) -> impl Future<Output = T> + use<T, F>
     where
         F: Future<Output = T>,
     {
-        let polls = self.0.polls.clone();
+        let (polls, watch) = (self.0.polls.clone(), self.0.watch.clone());
+        let name = std::any::type_name::<F>();
         async move {
             let mut task = pin!(task);
             poll_fn(|context| {
                 polls.set(polls.get() + 1);
-                task.as_mut().poll(context)
+                let polled = task.as_mut().poll(context);
+                watch.polled(name);
+                polled
             })
             .await
         }
@@ -318,7 +351,12 @@ impl Drop for Listed {
 /// Rounds in which tasks end that wait for the ring, and those that wait for them.
 const SETTLING_ROUNDS: usize = 4;
 
-fn clock(clock: libc::clockid_t) -> libc::timespec {
+fn now() -> Monotonic {
+    let time = clock(libc::CLOCK_MONOTONIC);
+    Monotonic(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+pub(super) fn clock(clock: libc::clockid_t) -> libc::timespec {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the structure is our own; these clocks exist on every Linux.
     unsafe { libc::clock_gettime(clock, &raw mut time) };

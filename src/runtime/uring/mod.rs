@@ -31,6 +31,7 @@ mod slice;
 #[expect(unsafe_code, reason = "plain socket calls")]
 mod socket;
 mod spin;
+mod stall;
 #[cfg(test)]
 #[expect(unsafe_code, reason = "evicts pages to make a file cold")]
 mod tests;

@@ -23,6 +23,8 @@ pub(super) const BUFFER_BYTES: usize = 8 * 1024 - 64;
 /// From one buffer to the next: one cache line off a power of two, so that the first lines of all
 /// buffers do not fall into the same few sets of the cache.
 const STRIDE: usize = BUFFER_BYTES + 128;
+/// The memory of one pool.
+pub(super) const POOL_BYTES: usize = BUFFERS as usize * (STRIDE + size_of::<BufRingEntry>());
 /// The only group of buffers of a ring.
 pub(super) const GROUP: u16 = 0;
 

@@ -15,7 +15,7 @@ use tracing::{error, warn};
 
 use crate::coordinator::message::{Answer, Request, Ticket};
 use crate::coordinator::partition::{
-    CoordinatorSettings, GroupPartition, PartitionAction, PartitionEvent, WriteId,
+    CoordinatorSettings, GroupFigures, GroupPartition, PartitionAction, PartitionEvent, WriteId,
 };
 use crate::model::limits::{COORDINATOR_REQUESTS_WAITING_MAX, COORDINATOR_SNAPSHOT_EVERY_BYTES};
 use crate::model::{ErrorCode, LogId, Offset};
@@ -109,6 +109,14 @@ impl Driver {
     /// The partition's log.
     pub fn id(&self) -> LogId {
         self.ground.leader.id()
+    }
+
+    /// How many groups it has, once it is loaded.
+    pub fn figures(&self) -> GroupFigures {
+        match &*self.phase.borrow() {
+            Phase::Serving(partition) => partition.figures(),
+            Phase::Loading | Phase::Closed => GroupFigures::default(),
+        }
     }
 
     fn is_closed(&self) -> bool {

@@ -25,7 +25,7 @@ use rustc_hash::FxHashMap;
 use self::driver::{Asked, Driver};
 use self::memory::{GroupMemory, GroupMemoryShare};
 use crate::coordinator::message::{Answer, Request};
-use crate::coordinator::partition::PartitionEvent;
+use crate::coordinator::partition::{GroupFigures, PartitionEvent};
 use crate::model::{ErrorCode, LogId, TopicId};
 use crate::runtime::sync::{Event, join_all, select2};
 use crate::runtime::{Lane, Runtime};
@@ -138,6 +138,17 @@ impl Groups {
     pub async fn keep(&self) {
         let drivers: Vec<Rc<Driver>> = self.drivers.borrow().values().cloned().collect();
         join_all(drivers.iter().map(|driver| driver.keep())).await;
+    }
+
+    /// Counts all groups, one partition after the other while others run.
+    pub async fn figures(&self, runtime: &Runtime) -> GroupFigures {
+        let drivers: Vec<Rc<Driver>> = self.drivers.borrow().values().cloned().collect();
+        let mut sum = GroupFigures::default();
+        for driver in drivers {
+            sum.add(&driver.figures());
+            runtime.yield_now().await;
+        }
+        sum
     }
 
     /// Has every partition look for offsets that nobody needs any more.

@@ -70,6 +70,11 @@ impl Files {
         current + free.sum::<u64>()
     }
 
+    /// The file that takes frames, if one was begun.
+    pub fn current(&self) -> Option<u16> {
+        self.current.map(|(file, _)| file)
+    }
+
     /// Takes the place of the next frame; `last_before` is the last sequence placed so far.
     pub fn place(&mut self, bytes: u64, last_before: Sequence) -> Result<Slot, NoSlot> {
         assert!(bytes <= self.frame_bytes_max, "a frame keeps to its bound");

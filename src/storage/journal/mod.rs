@@ -16,6 +16,7 @@ pub mod entry;
 pub mod frame;
 
 mod files;
+mod gauges;
 mod ledger;
 mod open;
 mod options;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use entry::{Entry, EntryKind, Sequence};
 pub use frame::JournalIdentity;
+pub use gauges::JournalGauges;
 pub use open::OpenError;
 pub use options::{JournalOptions, PlantedBug, parse_file_name};
 pub use scan::{ScanError, scan, slots};

@@ -71,6 +71,11 @@ impl Staging {
         self.bytes
     }
 
+    /// Buffers of staged frames and those that wait for later ones.
+    pub fn buffers(&self) -> usize {
+        self.frames.len() + self.spare.len()
+    }
+
     /// The frame to be submitted next.
     pub fn front(&self) -> Option<&StagedFrame> {
         self.frames.front()

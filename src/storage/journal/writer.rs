@@ -20,6 +20,7 @@ use crate::runtime::{AlignedBuf, Lane, Runtime};
 use super::entry::{ENTRY_HEADER_BYTES, EntryKind, Sequence};
 use super::files::{Files, NoSlot};
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
+use super::gauges::JournalGauges;
 use super::ledger::{FlightId, Ledger, SyncPass, Way};
 use super::options::{JournalOptions, PlantedBug};
 use super::staging::Staging;
@@ -323,6 +324,20 @@ impl Journal {
     /// Figures since the journal was opened.
     pub fn stats(&self) -> JournalStats {
         self.0.state.borrow().stats
+    }
+
+    /// What waits and what is under way at this moment.
+    pub fn gauges(&self) -> JournalGauges {
+        let state = self.0.state.borrow();
+        let file = state.files.current().and_then(|file| self.0.files.get(usize::from(file)));
+        JournalGauges {
+            staged_bytes: state.staging.bytes(),
+            in_flight: state.ledger.in_flight(),
+            used: state.files.pressure(),
+            buffer_bytes: (state.staging.buffers() + state.ledger.in_flight())
+                * self.0.options.frame_bytes_max,
+            engine: file.and_then(File::engine),
+        }
     }
 
     /// Makes everything durable and ends the crew.

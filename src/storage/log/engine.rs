@@ -289,6 +289,11 @@ impl Engine {
         (self.index_entries.get(), indexes, caches)
     }
 
+    /// Memory of all indexes.
+    pub fn index_bytes(&self) -> usize {
+        self.index_entries.get() * ENTRY_BYTES
+    }
+
     /// Notes that entries of indexes are gone, with their segments or alone.
     pub fn index_shrank(&self, entries: usize) {
         self.index_entries.set(self.index_entries.get().saturating_sub(entries));

@@ -275,6 +275,11 @@ impl LogShared {
 }
 
 impl LogCore {
+    /// The bytes of all segments.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.state.bytes)).sum()
+    }
+
     pub fn active(&self) -> &Segment {
         self.segments.back().expect("a log always has an active segment")
     }
@@ -318,7 +323,7 @@ impl Log {
 
     /// The bytes of all its segments.
     pub fn bytes(&self) -> u64 {
-        self.0.core().segments.iter().map(|segment| u64::from(segment.state.bytes)).sum()
+        self.0.core().bytes()
     }
 
     /// Its segments.

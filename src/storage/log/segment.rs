@@ -74,6 +74,11 @@ impl Segment {
             && u64::from(self.state.bytes) != block_floor(self.state.bytes.into())
     }
 
+    /// Memory that could be given back at any time, because its bytes are in the file too.
+    pub fn cached_bytes(&self) -> usize {
+        self.window.memory_before(self.written)
+    }
+
     /// Whether the file lacks a whole block, or anything if it is to be exact.
     pub fn write_target(&self, exact: bool) -> u32 {
         if exact || self.sealed {

@@ -47,6 +47,12 @@ impl Window {
         self.chunks.iter().map(|held| held.chunk.capacity()).sum()
     }
 
+    /// The memory of chunks whose bytes all lie before a position, and that take no more.
+    pub fn memory_before(&self, position: u32) -> usize {
+        let done = |held: &&Held| held.end() <= position && held.chunk.spare() == 0;
+        self.chunks.iter().take_while(done).map(|held| held.chunk.capacity()).sum()
+    }
+
     /// Bytes that can be appended without more memory.
     pub fn room(&self) -> usize {
         self.chunks.iter().rev().map(|held| held.chunk.spare()).take_while(|&spare| spare > 0).sum()
@@ -225,6 +231,10 @@ mod tests {
         let arena = Arena::new(4 * MIB).expect("memory is there");
         let mut window = window(&arena, 0, &[4096, 8192, 1]);
         assert_eq!(window.evict_front(4095, false), Eviction::Needed);
+        let cached = [(4095, 0), (4096, 4096), (12_287, 4096), (12_288, 12_288), (12_289, 12_288)];
+        for (written, memory) in cached {
+            assert_eq!(window.memory_before(written), memory, "{written} bytes are in the file");
+        }
         let lease = window.leases(0, 1);
         assert_eq!(window.evict_front(4096, false), Eviction::Spared);
         assert_eq!(window.evict_front(4096, false), Eviction::Done);

@@ -87,6 +87,7 @@ pub fn config_file(bytes: &[u8]) {
     let overrides: Vec<String> = overrides.lines().map(str::to_owned).collect();
     let machine = Machine {
         cpus: vec![0, 1, 2, 5],
+        parallelism: 4,
         memory_bytes: 8 << 30,
         host_name: "somewhere".to_owned(),
     };
