@@ -13,7 +13,7 @@
 //! | two worlds that never import each other | [`shard`], [`controller`] |
 //! | requests | [`api`] |
 //! | doors | [`server`], [`admin`] |
-//! | the whole | [`config`], [`broker`] |
+//! | the whole | [`config`], [`broker`], [`doctor`] |
 //!
 //! **The way of a produced batch**, one file a step: `server/connection` cuts the frame,
 //! `server/dispatch` finds the handler, `api/produce` has `record/validate` check the batch,
@@ -76,6 +76,9 @@ pub mod cli;
 
 /// Options parsed once: the configuration file, the overrides, and what becomes of each key.
 pub mod config;
+
+/// What this machine lacks to run a broker, and the remedy for each.
+pub mod doctor;
 
 /// The composition root: threads, start-up and shutdown.
 pub mod broker;

@@ -1,14 +1,15 @@
 //! The arguments: which part of Klamm to run, and how its errors are told.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use klamm::broker::{self, StartOptions};
-use klamm::cli::{self, Call, Command, StartArguments};
-use klamm::config::{BrokerConfig, ConfigFile, FILE_BYTES_MAX};
+use klamm::broker::{self, OneLine, StartOptions};
+use klamm::cli::{self, Call, Command, DoctorArguments, StartArguments};
+use klamm::config::{self, BrokerConfig, ConfigError, ConfigFile, FILE_BYTES_MAX, Machine};
+use klamm::doctor::{self, Verdict};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
@@ -24,30 +25,61 @@ fn main() -> ExitCode {
         Call::Command(command) => command,
     };
     match command {
-        Command::Start(arguments) => match start(&arguments, began) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(problem) => {
-                cli::complain(&format!("klamm: {problem:#}"));
-                ExitCode::FAILURE
-            }
-        },
+        Command::Start(arguments) => ended(start(&arguments, began).map(|()| ExitCode::SUCCESS)),
+        Command::Shards(arguments) => cli::shards(&arguments),
+        Command::Doctor(arguments) => ended(doctor(&arguments)),
         Command::Scripts(arguments) => cli::write_scripts(&arguments),
         Command::Completions(arguments) => cli::write_completions(&arguments),
     }
 }
 
-/// Starts a broker and returns when it has stopped.
-fn start(arguments: &StartArguments, began: std::time::Instant) -> Result<()> {
-    log_to_stdout();
-    let mut overrides = arguments.overrides.clone();
-    let bytes = arguments.config.as_deref().map(read_config).transpose()?;
-    let name = arguments.config.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+fn ended(result: Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|problem| {
+        cli::complain(&format!("klamm: {problem:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Gives the file, if there is one, the overrides and the machine to `read`.
+fn with_config<T>(
+    path: Option<&Path>,
+    overrides: &[String],
+    read: impl FnOnce(Option<ConfigFile<'_>>, &[String], &Machine) -> Result<T, ConfigError>,
+) -> Result<T> {
+    let mut overrides = overrides.to_vec();
+    let bytes = path.map(read_config).transpose()?;
+    let name = path.map(|path| path.display().to_string()).unwrap_or_default();
     let file = bytes.as_ref().map(|bytes| ConfigFile { name: &name, bytes });
     if file.is_none() && !overrides.iter().any(|text| text.starts_with("log.dir")) {
         overrides.insert(0, "log.dirs=data".to_owned());
     }
     let machine = broker::machine().context("cannot learn what the process may use")?;
-    let (config, remarks) = BrokerConfig::load(file, &overrides, &machine)?;
+    Ok(read(file, &overrides, &machine)?)
+}
+
+/// Examines the machine; the exit code is 1 where something is not fine.
+fn doctor(arguments: &DoctorArguments) -> Result<ExitCode> {
+    let (config, remarks) =
+        with_config(arguments.config.as_deref(), &arguments.overrides, BrokerConfig::load)?;
+    let findings = doctor::examine(&config);
+    // A reader that has gone is no error.
+    let _ = write!(std::io::stdout(), "{}", doctor::report(&findings));
+    remarks.iter().for_each(|remark| cli::complain(&remark.to_string()));
+    let is_ill = findings.iter().any(|finding| finding.verdict == Verdict::NotFine);
+    Ok(if is_ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Starts a broker and returns when it has stopped.
+fn start(arguments: &StartArguments, began: std::time::Instant) -> Result<()> {
+    if arguments.list_config {
+        let list = with_config(arguments.config.as_deref(), &arguments.overrides, config::list)?;
+        // A reader that has gone is no error.
+        let _ = std::io::stdout().write_all(list.as_bytes());
+        return Ok(());
+    }
+    log_to_stdout();
+    let (config, remarks) =
+        with_config(arguments.config.as_deref(), &arguments.overrides, BrokerConfig::load)?;
     for remark in remarks {
         warn!("{remark}");
     }
@@ -73,6 +105,7 @@ fn log_to_stdout() {
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(std::io::stdout().is_terminal())
+        .with_writer(|| OneLine(std::io::stdout()))
         // It would tell of a failed write on standard error, and panic where that is closed too.
         .log_internal_errors(false)
         .init();

@@ -7,6 +7,7 @@
 mod addresses;
 mod assembly;
 mod control;
+mod log_lines;
 mod machine;
 mod report;
 mod settings;
@@ -19,6 +20,7 @@ mod start_error;
 /// The whole broker in the simulator.
 pub mod sim;
 
+pub use log_lines::OneLine;
 pub use machine::machine;
 pub use start::{StartOptions, run};
 pub use start_error::StartError;

@@ -21,6 +21,12 @@ pub enum Command {
     /// Start a broker.
     #[command(display_order = 0)]
     Start(StartArguments),
+    /// Say which shard runs on which core, what it owns and how busy it is.
+    #[command(display_order = 98)]
+    Shards(ShardsArguments),
+    /// Check whether this machine can carry a broker, and say what to do where it cannot.
+    #[command(display_order = 99)]
+    Doctor(DoctorArguments),
     /// Write links, so that the tools can be called as Kafka's scripts: kafka-topics.sh, …
     #[command(display_order = 100)]
     Scripts(ScriptsArguments),
@@ -37,9 +43,33 @@ pub struct StartArguments {
     /// Set a key, over what the file says; may be given several times.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// Print every key with its default, its meaning and where its value comes from, and start nothing.
+    #[arg(long)]
+    pub list_config: bool,
     /// Take a data directory without direct I/O, such as a tmpfs: nothing there survives a power failure.
     #[arg(long = "unsafe")]
     pub allow_unsafe_directory: bool,
+}
+
+/// What `shards` takes.
+#[derive(Args, Debug)]
+pub struct ShardsArguments {
+    /// List the shards of a running broker with their cores, partitions, bytes and load.
+    #[arg(long, required = true)]
+    pub describe: bool,
+    /// The broker's admin.listener.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9644")]
+    pub admin_server: String,
+}
+
+/// What `doctor` takes.
+#[derive(Args, Debug)]
+pub struct DoctorArguments {
+    /// The server.properties that the broker will be started with.
+    pub config: Option<PathBuf>,
+    /// Set a key, over what the file says; may be given several times.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
 }
 
 /// What `scripts` takes.

@@ -27,14 +27,19 @@ mod java_order;
 mod options;
 mod record_json;
 mod scripts;
+mod shards;
 mod tool;
 mod tools;
 mod topic_filter;
 mod topics;
 
-pub use arguments::{Arguments, Command, CompletionsArguments, ScriptsArguments, StartArguments};
+pub use arguments::{
+    Arguments, Command, CompletionsArguments, DoctorArguments, ScriptsArguments, ShardsArguments,
+    StartArguments,
+};
 pub use call::{Call, call};
 pub use completions::write_completions;
 pub use scripts::write_scripts;
+pub use shards::shards;
 pub use tool::complain;
 pub use tools::Tool;

@@ -11,6 +11,7 @@
 
 mod address;
 mod admin;
+mod admin_http;
 mod broker_versions;
 mod clock;
 mod cluster;
@@ -31,6 +32,7 @@ pub use address::Address;
 pub use admin::{
     Admin, NewTopic, PartitionDescription, Reassignment, TopicConfigEntry, TopicDescription,
 };
+pub use admin_http::{AdminHttpError, shard_report};
 pub use broker_versions::{ApiVersions, BrokerNode};
 pub use clock::{random as chance, wall_clock_ms};
 pub use cluster::{ClientOptions, Cluster, PartitionView, TopicView};

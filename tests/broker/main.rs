@@ -15,6 +15,7 @@ mod group_rules;
 mod groups;
 mod healthy;
 mod idempotence;
+mod inspection;
 mod kafka;
 mod kill_loop;
 mod ledger;
