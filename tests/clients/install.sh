@@ -4,7 +4,7 @@
 readonly kafkajs_version=2.2.4 kafkajs_snappy_version=1.1.0
 readonly python_packages="kafka-python==3.0.12 aiokafka==0.14.0 confluent-kafka==2.16.1 cramjam==2.14.0
     python-snappy==0.7.3 lz4==4.4.5 zstandard==0.25.0"
-readonly kafka_version=4.3.0
+readonly kafka_version=4.3.0 prometheus_client_version=0.22.1
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -55,12 +55,20 @@ in_go() {
     (cd "$here/matrix/go" && go build -o "$1/matrix" .) || { echo "go cannot build its clients"; return 1; }
 }
 
+# The parser of Prometheus' own client.
+in_prometheus() {
+    has python3 || { echo "no python3"; return 1; }
+    python3 -m venv "$1/venv" && "$1/venv/bin/pip" install -q "prometheus-client==$prometheus_client_version" ||
+        { echo "pip cannot install prometheus-client"; return 1; }
+}
+
 # All kinds at once: most of it is waiting.
 install_all() {
     install js "$kafkajs_version $kafkajs_snappy_version" in_js &
     install python "$python_packages" in_python &
     install java "$kafka_version" in_java &
     install go "$(cat "$here"/matrix/go/*)" in_go &
+    install prometheus "$prometheus_client_version" in_prometheus &
     wait
 }
 

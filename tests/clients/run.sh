@@ -3,10 +3,9 @@
 # ones in consumer groups (groups/): kafkajs, kafka-python, Kafka's Java consumer, and Kafka's tools. They are
 # installed from their registries into target/clients once (install.sh); what cannot be had is skipped with a line.
 #
-# `tests/clients/run.sh [matrix] [kafkajs] [python] [java] [tools] [deletion] [goldens]` runs those that are
-# named, or the four of the groups and `deletion`.
-# `goldens` plays the scripts of tests/vectors/tools again with Kafka's tools, and fails where they now say
-# something else; KLAMM_RECORD=1 keeps what they say.
+# `tests/clients/run.sh [matrix] [kafkajs] [python] [java] [tools] [deletion] [goldens] [metrics]` runs those that are
+# named, or all. `goldens` plays the scripts of tests/vectors/tools again with Kafka's tools, and fails where they
+# now say something else; KLAMM_RECORD=1 keeps what they say.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 readonly here=$PWD/tests/clients target=${CARGO_TARGET_DIR:-$PWD/target}
@@ -26,12 +25,19 @@ run_python() {
     "$installed/python/venv/bin/python" "$here/groups/kafka_python.py" "$broker"
 }
 
+# Prometheus' own parser, after the clients have made the broker count something.
+run_metrics() {
+    have prometheus "the metrics page" || return 0
+    "$klamm" topics --list --bootstrap-server "$broker" >/dev/null || return 1
+    "$installed/prometheus/venv/bin/python" "$here/metrics.py" "127.0.0.1:$((port + 1))"
+}
+
 run_java() {
     have java "Java consumers in groups" || return 0
     "$RUN_JAVA" "$here/groups/Groups.java" "$broker"
 }
 
-[ "$#" -gt 0 ] || set -- kafkajs python java tools deletion
+[ "$#" -gt 0 ] || set -- matrix kafkajs python java tools deletion goldens metrics
 [ -x "$klamm" ] || cargo build --bin klamm || exit 1
 install_all
 start_broker
