@@ -7,6 +7,7 @@ use klamm::record::{BatchBuilder, BatchOptions, Compression, ProducerFields};
 
 use crate::healthy::Healthy;
 use crate::support::Broker;
+use crate::vitals::peak_bytes;
 use crate::wire::{Wire, batch, batch_of, now_ms, produce_request};
 
 const MAGIC_AT: usize = 16;
@@ -293,6 +294,43 @@ fn a_compacted_topic_names_its_records_without_a_key() {
     }
     assert_eq!(wire.end_offset("t", 0), 0);
     assert_eq!(wire.produce("t", 0, &timed(&[now_ms()]), 9).error_code, 0);
+}
+
+/// A batch of some kilobytes that holds 96 MiB of zeros.
+fn bomb(compression: Compression) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(BatchOptions { compression, ..Default::default() });
+    builder.append(now_ms(), Some(b"k"), Some(&vec![0; 96 << 20]), &[]);
+    builder.finish()
+}
+
+#[test]
+fn a_decompression_bomb_costs_its_sender_the_batch_and_nobody_memory() {
+    let broker = Broker::start(&[]);
+    let healthy = Healthy::start(&broker);
+    let mut wire = Wire::connect(&broker);
+    wire.create_topic("opened", 1, &[("cleanup.policy", "compact")]);
+    let began = peak_bytes(&broker);
+    for compression in [Compression::Zstd, Compression::Gzip, Compression::Lz4, Compression::Snappy]
+    {
+        let bytes = bomb(compression);
+        // Only a topic that looks at keys opens what it takes.
+        let answer = wire.produce("opened", 0, &bytes, 9);
+        let refused = ErrorCode::from_code(answer.error_code);
+        let fits = bytes.len() <= 1 << 20;
+        let expected = if fits { ErrorCode::InvalidRecord } else { ErrorCode::MessageTooLarge };
+        assert_eq!(refused, expected, "{compression:?}");
+        let opaque = format!("{compression:?}");
+        wire.create_topic(&opaque, 1, &[]);
+        let stored = wire.produce(&opaque, 0, &bytes, 9).error_code;
+        assert_eq!(stored == 0, fits, "{compression:?}");
+        // A look-up by time opens it as well.
+        let (code, _, _) = wire.offset_result(&opaque, 0, now_ms() - 600_000);
+        assert_eq!(code, 0, "{compression:?}");
+    }
+    let grown = peak_bytes(&broker) - began;
+    assert!(grown < 80 << 20, "{grown} bytes for bombs of 96 MiB");
+    assert_eq!(wire.end_offset("opened", 0), 0);
+    healthy.stop_and_check();
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::storage::ReadPart;
 
 /// Requests of one producer that are under way.
 const IN_FLIGHT_MAX: usize = 5;
+/// Who has nothing to do looks again after this time.
+const IDLE: Duration = Duration::from_millis(1);
 /// Within this time what is readable reaches whoever waits for it.
 const WAKE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,8 @@ pub struct Life {
     pub tampered: Cell<bool>,
     /// Nobody begins anything more.
     pub over: Cell<bool>,
+    /// Nobody writes, and who reads waits for more.
+    pub calm: Cell<bool>,
     /// Segments that retention has let go.
     pub expired: Cell<u64>,
 }
@@ -239,8 +243,11 @@ pub async fn produce(life: Rc<Life>, producer: Rc<Producer>, shard: Rc<Shard>) {
         logs.retain(|log| !producer.is_refused(*log));
         logs.sort_unstable();
         logs.dedup();
+        if life.calm.get() {
+            logs.clear();
+        }
         if logs.is_empty() {
-            shard.runtime().sleep(Duration::from_micros(100)).await;
+            shard.runtime().sleep(IDLE).await;
             continue;
         }
         let numbers: Vec<usize> = logs.into_iter().map(|log| producer.batch(&life, log)).collect();
@@ -312,7 +319,7 @@ pub async fn consume(life: Rc<Life>, shard: Rc<Shard>) {
         let asked: Vec<(FetchPart, Asked)> = logs
             .into_iter()
             .filter_map(|log| {
-                let tails = life.choice(4) > 0;
+                let tails = life.choice(4) > 0 || life.calm.get();
                 let position = tails.then(|| positions.get(&log).copied().unwrap_or(0));
                 ask(&life, log, position)
             })
@@ -321,7 +328,8 @@ pub async fn consume(life: Rc<Life>, shard: Rc<Shard>) {
             shard.runtime().sleep(Duration::from_micros(500)).await;
             continue;
         }
-        let wait_max = Duration::from_millis([0, 5, 200, 10_000][life.choice(4) as usize]);
+        let waits = if life.calm.get() { [10_000; 4] } else { [0, 5, 200, 10_000] };
+        let wait_max = Duration::from_millis(waits[life.choice(4) as usize]);
         let bytes_max = [1, 2000, 300 * KIB][life.choice(3) as usize];
         let terms = FetchTerms { bytes_max, bytes_min: 1, wait_max };
         let parts = asked.iter().map(|(part, _)| part.clone()).collect();
@@ -427,6 +435,10 @@ pub async fn read_whole(life: &Life, shard: &Rc<Shard>, log: LogId) -> (i64, i64
 pub async fn operate(life: Rc<Life>, shard: Rc<Shard>) {
     let Some(_inside) = shard.gate().enter() else { return };
     while !life.is_over(&shard) {
+        if life.calm.get() {
+            shard.runtime().sleep(IDLE).await;
+            continue;
+        }
         match life.choice(40) {
             0..3 => change_topics(&life, &shard).await,
             3..6 => delete_records(&life, &shard).await,

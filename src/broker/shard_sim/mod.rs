@@ -56,6 +56,8 @@ const FAULTS_WANTED: [Fault; 12] = [
 const PLANTED_SEEDS: u64 = 6;
 /// A process that has done nothing for so long hangs.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
+/// How long nobody writes when a life ends calmly; longer than the longest long poll.
+const CALM: Duration = Duration::from_secs(12);
 
 /// One seed's run.
 struct Run<'a> {
@@ -216,6 +218,7 @@ impl Run<'_> {
             model: self.model.clone(),
             tampered: Cell::new(self.troubled),
             over: Cell::new(false),
+            calm: Cell::new(false),
             expired: Cell::new(0),
         });
         self.model.borrow_mut().latest_ms = {
@@ -277,14 +280,12 @@ impl Run<'_> {
             self.world.run_for(Duration::from_micros(50 + self.choice(1000)));
             let done = self.model.borrow().operations;
             if done >= target || life.process.control.failure().is_some() {
-                return;
+                break;
             }
             if done != last.1 {
                 last = (self.world.now(), done);
             }
-            // Retention follows a clock that has jumped as fast as time passes, and no faster.
-            let passed = self.world.now().saturating_since(began.0).as_millis() as i64;
-            self.model.borrow_mut().latest_ms = began.1 + 2 * passed + 20;
+            self.note_latest(began);
             let idle = self.world.now().saturating_since(last.0);
             assert!(idle < STUCK_AFTER, "nothing happens any more after {done} operations");
             if done >= jump_at && !jumped {
@@ -302,6 +303,26 @@ impl Run<'_> {
                 self.host.set_executor_paused(shard, false);
             }
         }
+        if self.choice(6) == 0 {
+            self.calm(life, began);
+        }
+    }
+
+    /// Nobody writes for longer than any fetch waits: whoever was not told of the last records ends
+    /// its wait now, and is late.
+    fn calm(&self, life: &Life, began: (Monotonic, i64)) {
+        life.calm.set(true);
+        for _ in 0..CALM.as_secs() {
+            self.world.run_for(Duration::from_secs(1));
+            self.note_latest(began);
+        }
+        life.calm.set(false);
+    }
+
+    /// Retention follows a clock that has jumped as fast as time passes, and no faster.
+    fn note_latest(&self, began: (Monotonic, i64)) {
+        let passed = self.world.now().saturating_since(began.0).as_millis() as i64;
+        self.model.borrow_mut().latest_ms = began.1 + 2 * passed + 20;
     }
 
     fn end(&mut self, life: &Rc<Life>) {
