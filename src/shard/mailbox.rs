@@ -92,6 +92,11 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
     };
     let serving = shard.clone();
     let began = shard.runtime().turn_began();
+    // The call to hurry may be the next message, before the task has run.
+    let haste = matches!(call, Call::Fetch(_)).then(Haste::new);
+    if let Some(haste) = &haste {
+        shard.waiting().borrow_mut().insert((from, id), haste.clone());
+    }
     shard.runtime().spawn(Lane::Hot, async move {
         #[cfg(test)]
         if is_planted(Planted::OvertakeForwarded) {
@@ -104,7 +109,10 @@ fn begin_call(shard: &Rc<Shard>, from: usize, id: CallId, call: Call) {
                 let took = serving.runtime().turn_began().saturating_since(began);
                 Answer::Append(results, Served { took, ..Served::default() })
             }
-            Call::Fetch(fetch) => fetch_for(&serving, from, id, fetch, began).await,
+            Call::Fetch(fetch) => {
+                let haste = haste.unwrap_or_default();
+                fetch_for(&serving, (from, id), fetch, &haste, began).await
+            }
             Call::Offsets(queries) => {
                 Answer::Offsets(lookups::offsets_here(&serving, &queries).await)
             }
@@ -146,17 +154,15 @@ fn refusal(call: &Call) -> Answer {
 /// Serves another shard's fetch: waits here, and lends what it found.
 async fn fetch_for(
     shard: &Shard,
-    from: usize,
-    id: CallId,
+    caller: (usize, CallId),
     call: FetchCall,
+    haste: &Haste,
     began: Monotonic,
 ) -> Answer {
-    let haste = Haste::new();
-    shard.waiting().borrow_mut().insert((from, id), haste.clone());
+    let (from, id) = caller;
     let progress = |bytes| shard.mesh().send(from, Message::Progress(id, bytes));
-    let (results, polled) =
-        fetch_here(shard, &call.parts, call.terms, &haste, true, progress).await;
-    shard.waiting().borrow_mut().remove(&(from, id));
+    let (results, polled) = fetch_here(shard, &call.parts, call.terms, haste, true, progress).await;
+    shard.waiting().borrow_mut().remove(&caller);
     let lend = |fetched: Fetched| RemoteFetched {
         place: fetched.place,
         records: fetched.records.into_parts().into_iter().filter_map(|p| lend(shard, p)).collect(),

@@ -360,7 +360,7 @@ impl Model {
         let waited = now.saturating_since(readable.max(began));
         assert!(
             waited < most,
-            "{} from {}: waited {waited:?} for what was readable",
+            "{} from {}: asked at {began:?} and waited {waited:?} until {now:?} for what was readable at {readable:?}",
             asked.log,
             asked.offset
         );
