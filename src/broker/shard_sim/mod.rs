@@ -276,6 +276,8 @@ impl Run<'_> {
         let jump_at = target - self.choice(operations);
         let mut pause_at = target - self.choice(operations);
         let mut jumped = false;
+        // Reading everything after the start has taken its time.
+        self.note_latest(began);
         loop {
             self.world.run_for(Duration::from_micros(50 + self.choice(1000)));
             let done = self.model.borrow().operations;
@@ -299,7 +301,7 @@ impl Run<'_> {
                 // The control node's executor is the second: the first is the start's timer.
                 let shard = 2 + self.choice(u64::from(self.shard_count)) as usize;
                 self.host.set_executor_paused(shard, true);
-                self.world.run_for(Duration::from_millis(self.choice(50)));
+                self.pass(began, Duration::from_millis(self.choice(50)));
                 self.host.set_executor_paused(shard, false);
             }
         }
@@ -312,11 +314,17 @@ impl Run<'_> {
     /// its wait now, and is late.
     fn calm(&self, life: &Life, began: (Monotonic, i64)) {
         life.calm.set(true);
-        for _ in 0..CALM.as_secs() {
-            self.world.run_for(Duration::from_secs(1));
+        self.pass(began, CALM);
+        life.calm.set(false);
+    }
+
+    /// Lets time pass in steps that are short enough for what retention may do in them.
+    fn pass(&self, began: (Monotonic, i64), span: Duration) {
+        let until = self.world.now() + span;
+        while self.world.now() < until {
+            self.world.run_for(Duration::from_millis(5));
             self.note_latest(began);
         }
-        life.calm.set(false);
     }
 
     /// Retention follows a clock that has jumped as fast as time passes, and no faster.

@@ -344,7 +344,9 @@ impl Model {
             let is_right = young.is_none_or(|(base, _)| by_size(*base));
             assert!(
                 partition.retention != Retention::default() && is_right,
-                "{log} starts at {start}, which nobody asked for"
+                "{log} starts at {start}, which nobody asked for: {asked} was, {young:?} is young at {}, of {:?}",
+                self.latest_ms,
+                partition.retention
             );
             self.seen.starts_expired += 1;
         }
