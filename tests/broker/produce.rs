@@ -296,10 +296,12 @@ fn a_compacted_topic_names_its_records_without_a_key() {
     assert_eq!(wire.produce("t", 0, &timed(&[now_ms()]), 9).error_code, 0);
 }
 
-/// A batch of some kilobytes that holds 96 MiB of zeros.
+const BOMB_BYTES: usize = 192 << 20;
+
+/// A batch of some kilobytes that holds far more zeros than may be opened.
 fn bomb(compression: Compression) -> Vec<u8> {
     let mut builder = BatchBuilder::new(BatchOptions { compression, ..Default::default() });
-    builder.append(now_ms(), Some(b"k"), Some(&vec![0; 96 << 20]), &[]);
+    builder.append(now_ms(), Some(b"k"), Some(&vec![0; BOMB_BYTES]), &[]);
     builder.finish()
 }
 
@@ -328,7 +330,8 @@ fn a_decompression_bomb_costs_its_sender_the_batch_and_nobody_memory() {
         assert_eq!(code, 0, "{compression:?}");
     }
     let grown = peak_bytes(&broker) - began;
-    assert!(grown < 80 << 20, "{grown} bytes for bombs of 96 MiB");
+    // Each of the two shards opens one batch at a time, up to 64 MiB; the allocator keeps some of it.
+    assert!(grown < 160 << 20, "{grown} bytes for bombs of {BOMB_BYTES}");
     assert_eq!(wire.end_offset("opened", 0), 0);
     healthy.stop_and_check();
 }

@@ -81,7 +81,7 @@ impl UringHandle {
             timers: Rc::default(),
             random: Random::seeded(seed()?),
             turn: Cell::new(now()),
-            watch: Rc::default(),
+            watch: Rc::new(StallWatch::new()),
             polls: Rc::default(),
             sentinels: [TaskQueueHandle::default(), background].map(Sentinel::post),
             stopping: Cell::new(false),

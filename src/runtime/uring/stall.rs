@@ -20,7 +20,6 @@ const STALL_MIN: Duration = Duration::from_millis(10);
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
 /// The watch of one thread.
-#[derive(Default)]
 pub(super) struct StallWatch {
     /// The coarse clock after the last poll.
     last: Cell<Monotonic>,
@@ -32,6 +31,17 @@ pub(super) struct StallWatch {
 }
 
 impl StallWatch {
+    /// A watch that begins now.
+    pub(super) fn new() -> StallWatch {
+        StallWatch {
+            last: Cell::new(coarse()),
+            waited: Cell::default(),
+            held: Cell::default(),
+            starved: Cell::default(),
+            line_at: Cell::default(),
+        }
+    }
+
     /// The thread was away on purpose.
     pub(super) fn begin(&self) {
         self.last.set(coarse());
@@ -115,7 +125,9 @@ mod tests {
 
     #[test]
     fn a_long_poll_is_counted_and_a_short_one_is_not() {
-        let watch = StallWatch::default();
+        let watch = StallWatch::new();
+        watch.polled("the first of all");
+        assert_eq!(watch.counts(), (0, 0));
         watch.sample();
         watch.begin();
         watch.polled("short");
