@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::failure::StorageFailed;
 use super::index::ENTRY_BYTES;
 use super::open_segments::OpenSegments;
-use super::partition_log::LogShared;
+use super::partition_log::{LogCore, LogShared};
 use super::removals::Removals;
 use super::segment_queue::SegmentQueue;
 use super::window::Eviction;
@@ -242,17 +242,29 @@ impl Engine {
     }
 
     /// Evicts caches, longest unused first, until `fits`; `false` if there are not enough.
-    pub fn evict_until(&self, mut fits: impl FnMut() -> bool) -> bool {
+    ///
+    /// `log` is the one that wants the memory, and `core` its own: what it has cached itself goes as well.
+    pub fn evict_until(
+        &self,
+        log: &LogShared,
+        core: &mut LogCore,
+        mut fits: impl FnMut(&mut LogCore) -> bool,
+    ) -> bool {
         let mut spared = 0;
         loop {
-            if fits() {
+            if fits(core) {
                 return true;
             }
             let Some((weak, base)) = self.caches.borrow_mut().pop() else {
                 return false;
             };
-            let Some(log) = weak.upgrade() else { continue };
-            match log.evict(base) {
+            let evicted = if std::ptr::eq(weak.as_ptr(), log) {
+                core.evict(base)
+            } else {
+                let Some(other) = weak.upgrade() else { continue };
+                other.evict(base)
+            };
+            match evicted {
                 Eviction::Needed => {}
                 Eviction::Done => self.caches.borrow_mut().push_front(weak, base),
                 Eviction::Spared => {

@@ -224,10 +224,7 @@ impl LogShared {
 
     /// Gives back the first chunk of a segment if its file has it.
     pub(super) fn evict(&self, base: Offset) -> Eviction {
-        let Ok(mut core) = self.core.try_borrow_mut() else { return Eviction::Spared };
-        let Some(index) = core.segment_index(base) else { return Eviction::Needed };
-        let segment = &mut core.segments[index];
-        segment.window.evict_front(segment.written, segment.sealed)
+        self.core.try_borrow_mut().map_or(Eviction::Spared, |mut core| core.evict(base))
     }
 
     /// Forgets the index of a segment and says how many entries it had; `None` while it is in use.
@@ -275,6 +272,13 @@ impl LogShared {
 }
 
 impl LogCore {
+    /// Gives back the first chunk of a segment if its file has it.
+    pub(super) fn evict(&mut self, base: Offset) -> Eviction {
+        let Some(index) = self.segment_index(base) else { return Eviction::Needed };
+        let segment = &mut self.segments[index];
+        segment.window.evict_front(segment.written, segment.sealed)
+    }
+
     /// The bytes of all segments.
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| u64::from(segment.state.bytes)).sum()
@@ -520,9 +524,10 @@ impl LogShared {
     /// Takes memory for `bytes` more in the active segment, evicting caches where it has to.
     fn grow(&self, core: &mut LogCore, bytes: usize) -> bool {
         let arena = self.engine.runtime.arena();
-        let active = core.active_mut();
-        let (window, position) = (&mut active.window, active.state.bytes);
-        self.engine.evict_until(|| window.grow(arena, bytes, position))
+        self.engine.evict_until(self, core, |core| {
+            let active = core.active_mut();
+            active.window.grow(arena, bytes, active.state.bytes)
+        })
     }
 
     fn roll_if_due(
@@ -543,7 +548,8 @@ impl LogShared {
         let Some(reason) = core.active().should_roll(&terms) else { return Ok(()) };
         let arena = self.engine.runtime.arena();
         let mut window = Window::default();
-        if self.engine.evict_until(|| window.grow(arena, header.size_bytes, 0)) {
+        let fits = |_: &mut LogCore| window.grow(arena, header.size_bytes, 0);
+        if self.engine.evict_until(self, core, fits) {
             self.roll(core, window);
         } else if reason == RollReason::Offset {
             self.engine.want_memory(self.engine.runtime.now());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::entries::Place;
 use super::failure::{LogAppendError, StorageFailed};
 use super::open_segments::Access;
-use super::partition_log::LogShared;
+use super::partition_log::{LogCore, LogShared};
 use crate::model::Offset;
 use crate::model::units::{BLOCK, block_floor};
 use crate::runtime::AlignedBuf;
@@ -57,9 +57,10 @@ impl LogShared {
             }
             let mut core = self.core_mut();
             let arena = engine.runtime.arena();
-            let active = core.active_mut();
-            let window = &mut active.window;
-            if engine.evict_until(|| window.grow(arena, bytes, place.position)) {
+            let fits =
+                |core: &mut LogCore| core.active_mut().window.grow(arena, bytes, place.position);
+            if engine.evict_until(self, &mut core, fits) {
+                let active = core.active_mut();
                 active.window.append(&block[..bytes]);
                 active.written = place.position;
                 self.log_change(&mut core, EntryKind::Tail, &place.encode(), &block[..bytes]);

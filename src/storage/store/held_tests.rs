@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::model_tests::start;
-use crate::model::units::KIB;
+use crate::model::units::{KIB, MIB};
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::record::{BatchBuilder, BatchOptions};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{SimOptions, World};
+use crate::runtime::sync::timeout;
 use crate::storage::{AppendMode, Log, LogConfig, Store};
 
 /// More than a queue may hold of a few segments.
@@ -77,5 +78,25 @@ fn segments_that_go_and_passes_that_come_leave_nothing_behind() {
     assert_eq!(store.stats().removals_pending, 0);
     assert!(store.stats().open_segments <= 2, "{:?}", store.stats());
     assert_small(&store, 4);
+    world.run_until(store.close()).expect("a clean stop");
+}
+
+#[test]
+fn a_log_whose_own_caches_take_all_memory_gives_them_up_for_its_appends() {
+    let world = World::new(1, SimOptions { arena_bytes: MIB, ..SimOptions::instant() });
+    let runtime = world.host().runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    for (topic, segment_bytes) in [(0, 16 * KIB), (1, 64 * MIB)] {
+        let log = open_log(&store, topic);
+        log.set_config(LogConfig { segment_bytes: segment_bytes as u32, ..LogConfig::default() });
+        // Three times as much as there is memory.
+        let all = async {
+            for _ in 0..1_000 {
+                append(&runtime, &log).await;
+            }
+        };
+        let took = world.run_until(timeout(&runtime, Duration::from_secs(1), all));
+        assert!(took.is_some(), "{segment_bytes}: stuck at {}", log.end_offset());
+    }
     world.run_until(store.close()).expect("a clean stop");
 }
