@@ -146,16 +146,8 @@ async fn told(
     };
     match result {
         Ok(mut topics) => {
-            if version >= VERSION_BY_ID && group.topics.is_none() {
-                // Offsets of topics that are gone cannot be told by an id.
-                let image = shard.image();
-                topics.retain_mut(|topic| match image.topic_id(&topic.topic) {
-                    Some(id) => {
-                        topic.topic_id = id;
-                        true
-                    }
-                    None => false,
-                });
+            if group.topics.is_none() {
+                drop_those_of_others(&shard.image(), &mut topics, version);
             }
             topics.extend(strange);
             ToldGroup { id: group.id, code: ErrorCode::None, topics }
@@ -171,6 +163,17 @@ async fn told(
             ToldGroup { id: group.id, code, topics }
         }
     }
+}
+
+/// Takes out what was committed for a topic that is gone: another may have its name, and none has its
+/// id.
+fn drop_those_of_others(image: &Image, topics: &mut Vec<FetchedTopic>, version: i16) {
+    topics.retain_mut(|topic| {
+        let Some(id) = image.topic_id(&topic.topic) else { return version < VERSION_BY_ID };
+        let is_its = topic.topic_id.is_zero() || topic.topic_id == id;
+        topic.topic_id = id;
+        is_its
+    });
 }
 
 fn answer(responder: &Responder, groups: Vec<ToldGroup>) -> Outcome {
@@ -281,6 +284,26 @@ mod tests {
         let one = &told.groups[0].topics[0].partitions[1];
         assert_eq!((one.partition_index, one.committed_offset), (1, 6));
         assert_eq!((one.committed_leader_epoch, one.metadata.as_deref()), (3, Some("m")));
+    }
+
+    #[test]
+    fn offsets_of_a_topic_that_is_gone_are_not_told_as_anothers() {
+        let mut image = testing::image_of_brokers(1);
+        testing::create(&mut image, &[("t", 2)]);
+        let id = image.topic_id("t").expect("just created");
+        for (version, name, its, told) in [
+            (9, "t", id, 1),
+            (9, "t", TopicId::ZERO, 1),
+            (9, "t", TopicId([9; 16]), 0),
+            (10, "t", id, 1),
+            (10, "t", TopicId([9; 16]), 0),
+            (9, "u", TopicId([9; 16]), 1),
+            (10, "u", TopicId([9; 16]), 0),
+        ] {
+            let mut topics = vec![FetchedTopic { topic_id: its, ..topic(name, &[5]) }];
+            drop_those_of_others(&image, &mut topics, version);
+            assert_eq!(topics.len(), told, "{name} of {its} in version {version}");
+        }
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl GroupOffsets {
     pub fn fetch(&self, topics: Option<Vec<FetchTopic>>) -> Vec<FetchedTopic> {
         match topics {
             Some(topics) => topics.into_iter().map(|asked| self.fetch_topic(asked)).collect(),
-            None => self.topics.iter().filter_map(|(topic, all)| whole(topic, all)).collect(),
+            None => self.topics.iter().flat_map(|(topic, all)| whole(topic, all)).collect(),
         }
     }
 
@@ -279,13 +279,22 @@ impl GroupOffsets {
     }
 }
 
-/// All durable offsets of a topic, if there are any.
-fn whole(topic: &str, entries: &BTreeMap<PartitionIndex, Box<Entry>>) -> Option<FetchedTopic> {
-    let durable = || entries.iter().filter_map(|(at, entry)| Some((*at, entry.durable.as_ref()?)));
-    let (_, first) = durable().next()?;
-    let offsets = durable().map(|(partition, committed)| fetched(partition, Some(committed)));
-    let (topic, topic_id) = (topic.to_owned(), first.topic_id);
-    Some(FetchedTopic { topic, topic_id, offsets: offsets.collect() })
+/// All durable offsets of the topics that have had this name, by their ids.
+fn whole(topic: &str, entries: &BTreeMap<PartitionIndex, Box<Entry>>) -> Vec<FetchedTopic> {
+    let mut topics: Vec<FetchedTopic> = Vec::new();
+    for (partition, entry) in entries {
+        let Some(committed) = &entry.durable else { continue };
+        let offset = fetched(*partition, Some(committed));
+        match topics.iter_mut().find(|it| it.topic_id == committed.topic_id) {
+            Some(known) => known.offsets.push(offset),
+            None => topics.push(FetchedTopic {
+                topic: topic.to_owned(),
+                topic_id: committed.topic_id,
+                offsets: vec![offset],
+            }),
+        }
+    }
+    topics
 }
 
 fn fetched(partition: PartitionIndex, committed: Option<&Committed>) -> FetchedOffset {
@@ -359,6 +368,17 @@ mod tests {
             let all = offsets.fetch(None);
             assert_eq!((all.len(), all[0].topic_id), (1, TopicId([committed; 16])));
         }
+    }
+
+    #[test]
+    fn offsets_of_a_name_that_was_two_topics_are_told_apart() {
+        let mut offsets = GroupOffsets::default();
+        for (partition, topic) in [(0, 1), (1, 2), (2, 1)] {
+            offsets.put("t", PartitionIndex(partition), &value(7, "m", topic));
+        }
+        let told: Vec<(TopicId, usize)> =
+            offsets.fetch(None).iter().map(|topic| (topic.topic_id, topic.offsets.len())).collect();
+        assert_eq!(told, [(TopicId([1; 16]), 2), (TopicId([2; 16]), 1)]);
     }
 
     #[test]
