@@ -11,6 +11,7 @@ use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{BrokerConfigRules, CommandError, Settings as CommandSettings};
 use crate::metadata::{Broker, Listener};
 use crate::model::ErrorCode;
+use crate::model::limits::COORDINATOR_SNAPSHOT_EVERY_BYTES;
 use crate::server::QuotaLimits;
 use crate::shard::{
     AdvertisedListener, CoordinationSettings, OffsetsTopic, RetentionSettings, Settings,
@@ -80,6 +81,7 @@ fn groups(config: &GroupConfig, shard_memory_bytes: usize) -> CoordinationSettin
         },
         bytes_max: shard_memory_bytes / 2,
         offsets_check_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
+        snapshot_every_bytes: COORDINATOR_SNAPSHOT_EVERY_BYTES,
         offsets_topic: OffsetsTopic {
             partition_count: clamped(config.offsets_topic_partitions),
             replication_factor: config

@@ -68,6 +68,8 @@ pub struct CoordinationSettings {
     pub bytes_max: usize,
     /// `offsets.retention.check.interval.ms`.
     pub offsets_check_interval: Duration,
+    /// How much a load may come to read behind a partition's snapshot, in bytes.
+    pub snapshot_every_bytes: usize,
     /// `__consumer_offsets` when it is created.
     pub offsets_topic: OffsetsTopic,
 }

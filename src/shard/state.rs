@@ -364,8 +364,9 @@ impl Shard {
 
     /// Coordinates the groups of a partition of `__consumer_offsets`.
     fn coordinate_groups(&self, leader: Rc<Leader>) {
-        let CoordinationSettings { coordinator, offsets_check_interval, .. } =
-            &self.settings.groups;
+        let CoordinationSettings {
+            coordinator, offsets_check_interval, snapshot_every_bytes, ..
+        } = &self.settings.groups;
         let batch_bytes_max = leader.config().max_message_bytes as usize;
         let ground = Ground {
             runtime: self.runtime.clone(),
@@ -373,6 +374,7 @@ impl Shard {
             settings: Rc::new(CoordinatorSettings { batch_bytes_max, ..coordinator.clone() }),
             snapshot_path: snapshot_path(&self.store.directory_of(leader.id())),
             memory: self.groups.memory_share(),
+            snapshot_every_bytes: *snapshot_every_bytes,
             leader,
         };
         self.groups.open(ground, *offsets_check_interval);

@@ -139,6 +139,7 @@ fn settings() -> Settings {
             },
             bytes_max: 1 << 24,
             offsets_check_interval: Duration::from_secs(600),
+            snapshot_every_bytes: 4096,
             offsets_topic: OffsetsTopic {
                 partition_count: 2,
                 replication_factor: None,

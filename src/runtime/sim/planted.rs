@@ -21,6 +21,16 @@ pub enum Planted {
     SleepThroughNews,
     /// A start after a crash goes on in the old leader epoch.
     KeepEpoch,
+    /// A group coordinator answers before what it has written is durable.
+    AnswerBeforeDurable,
+    /// A commit of a generation that is over is accepted.
+    AcceptStaleGeneration,
+    /// A snapshot of a group coordinator says that it has what is still being written.
+    SnapshotAhead,
+    /// A group coordinator loads without the newest batch of its log.
+    LoadShort,
+    /// A static member that another has replaced is still one.
+    KeepReplaced,
 }
 
 thread_local! {

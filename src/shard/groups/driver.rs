@@ -17,9 +17,11 @@ use crate::coordinator::message::{Answer, Request, Ticket};
 use crate::coordinator::partition::{
     CoordinatorSettings, GroupFigures, GroupPartition, PartitionAction, PartitionEvent, WriteId,
 };
-use crate::model::limits::{COORDINATOR_REQUESTS_WAITING_MAX, COORDINATOR_SNAPSHOT_EVERY_BYTES};
+use crate::model::limits::COORDINATOR_REQUESTS_WAITING_MAX;
 use crate::model::{ErrorCode, LogId, Offset};
 use crate::replication::{AppendError, Leader, PendingAppend};
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Gate, oneshot, select2};
 use crate::runtime::{Lane, Monotonic, Runtime};
 use crate::shard::groups::loading::load;
@@ -41,6 +43,8 @@ pub struct Ground {
     pub snapshot_path: PathBuf,
     /// What the partition may take of the shard's memory.
     pub memory: GroupMemoryShare,
+    /// Bytes of the log, or of the last snapshot where that is larger, after which the next is written.
+    pub snapshot_every_bytes: usize,
 }
 
 /// Where the partition stands.
@@ -248,6 +252,8 @@ impl Driver {
             }
             for (id, bytes, pending) in appended {
                 let result = match pending {
+                    #[cfg(test)]
+                    Ok(_) if is_planted(Planted::AnswerBeforeDurable) => Ok(()),
                     Err(code) => Err(code),
                     Ok((pending, end)) => match pending.wait().await {
                         Ok(()) => {
@@ -264,7 +270,7 @@ impl Driver {
                 };
                 self.tell(PartitionEvent::Written(id, result));
             }
-            let enough = COORDINATOR_SNAPSHOT_EVERY_BYTES.max(self.snapshot_bytes.get());
+            let enough = self.ground.snapshot_every_bytes.max(self.snapshot_bytes.get());
             if self.unkept_bytes.get() >= enough {
                 self.keep_aside();
             }
@@ -305,6 +311,11 @@ impl Driver {
             return;
         }
         let (end, kept_bytes) = (self.durable_end.get(), self.unkept_bytes.get());
+        #[cfg(test)]
+        let end = match is_planted(Planted::SnapshotAhead) {
+            true => self.ground.leader.log().end_offset(),
+            false => end,
+        };
         let snapshot = match &*self.phase.borrow() {
             Phase::Serving(partition) => Some(partition.snapshot(end)),
             Phase::Loading | Phase::Closed => None,
