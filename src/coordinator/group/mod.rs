@@ -378,6 +378,11 @@ impl Group {
         }
     }
 
+    /// Those who have left and wait for a write that says so; they are the caller's to answer from now on.
+    pub fn take_leaving(&mut self) -> Vec<(PersistId, Ticket, Left)> {
+        std::mem::take(&mut self.leaving)
+    }
+
     /// Tells everyone who waits to look for the coordinator again.
     fn unload(&mut self, turn: &mut Turn<'_>) {
         let code = ErrorCode::NotCoordinator;

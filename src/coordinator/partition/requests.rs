@@ -236,6 +236,7 @@ impl GroupPartition {
         part: Then,
         out: &mut Vec<PartitionAction>,
     ) {
+        self.keep_leaving(id);
         self.step_group(at, id, Event::Unloaded, out);
         self.change(id, |held| held.membership = None);
         let key = group_key(id).expect("it was read or written before");

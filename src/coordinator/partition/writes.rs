@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{GroupPartition, Moment, PartitionAction, WriteId};
 use crate::coordinator::group::{Event, Group, PersistId};
-use crate::coordinator::message::{Answer, FetchOffsets, Ticket};
+use crate::coordinator::message::{Answer, FetchOffsets, Left, Ticket};
 use crate::coordinator::offsets::Committed;
 use crate::coordinator::records::GroupValue;
 use crate::model::limits::COORDINATOR_WRITES_BYTES_MAX;
@@ -39,6 +39,8 @@ pub(super) enum Then {
     DeleteOffsets(Ticket, Vec<ErrorCode>),
     /// A group's state machine waits.
     Persisted { group: Rc<str>, incarnation: u32, persist: PersistId },
+    /// LeaveGroup is answered; the group has been deleted since.
+    Left(Ticket, Left),
 }
 
 /// A write that is not reported yet.
@@ -125,6 +127,26 @@ impl GroupPartition {
         self.writes.push_back(InFlight { id: Err(code), bytes: 0, changes, then, fetches });
     }
 
+    /// Whose leaving is on its way to the log has left, though the group is about to be deleted: the
+    /// write is answered, and the group's state machine no longer waits for it.
+    pub(super) fn keep_leaving(&mut self, id: &Rc<str>) {
+        let leaving = self.change(id, |held| {
+            let group = held.membership.as_mut();
+            group.map_or_else(Vec::new, |group| group.take_leaving())
+        });
+        let current = self.groups.get(id).map(|held| held.incarnation);
+        for (waiting, ticket, left) in leaving {
+            let write = self.writes.iter_mut().find(|write| match &write.then {
+                Then::Persisted { group, incarnation, persist } => {
+                    group == id && Some(*incarnation) == current && *persist == waiting
+                }
+                _ => false,
+            });
+            // One request empties a group, so one waits for the write.
+            write.expect("who waits has a write").then = Then::Left(ticket, left);
+        }
+    }
+
     /// Answers a fetch after the writes that are on their way now.
     pub(super) fn fetch_after_writes(&mut self, ticket: Ticket, fetch: FetchOffsets) {
         let last = self.writes.back_mut().expect("a group with changes in flight has a write");
@@ -194,6 +216,13 @@ impl GroupPartition {
                     let result = if code.is_none() { Ok(()) } else { Err(code) };
                     self.step_group(at, &group, Event::Persisted(persist, result), out);
                 }
+            }
+            Then::Left(ticket, mut left) => {
+                self.parked.remove(&ticket);
+                if !code.is_none() {
+                    left = Left { code, members: Vec::new() };
+                }
+                out.push(reply(ticket, Answer::Leave(left)));
             }
         }
         for (ticket, fetch) in write.fetches {
