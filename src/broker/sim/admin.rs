@@ -63,13 +63,18 @@ impl Admin {
     async fn connect_and_change(&self) -> Result<(), Lost> {
         let mut link = Link::open(&self.site, &self.runtime, "admin".into()).await?;
         while !self.site.over.get() {
+            self.site.rest(&self.runtime).await;
             let topics = topics::look(&self.site, &mut link).await?;
             let number = self.site.choice(TOPIC_COUNT);
             let plan = Plan::of(number);
             let found = topics.iter().find(|topic| *topic.name == *plan.name);
             match (found, self.site.choice(10)) {
+                (Some(topic), _) if self.site.calm.get() => self.describe(&mut link, topic).await?,
+                (None, _) if self.site.calm.get() => {}
                 (None, _) => self.create(&mut link, &plan).await?,
-                (Some(topic), 0..2) if topics.len() > 3 => self.delete(&mut link, topic).await?,
+                (Some(topic), 0..2) if topics.len() > 4 && !self.site.names_in_use.get() => {
+                    self.delete(&mut link, topic).await?;
+                }
                 (Some(topic), 2) => self.grow(&mut link, topic).await?,
                 (Some(topic), 3..6) => self.alter(&mut link, topic).await?,
                 (Some(topic), 6..9) => self.describe(&mut link, topic).await?,
@@ -134,6 +139,7 @@ impl Admin {
 
     async fn delete(&self, link: &mut Link, topic: &TopicView) -> Result<(), Lost> {
         self.site.model.borrow_mut().set_deleted(topic.id);
+        self.site.groups.borrow_mut().note_bare(&self.site.model.borrow());
         let state =
             DeleteTopicState { name: None, topic_id: topic.id, ..DeleteTopicState::default() };
         let request = DeleteTopicsRequest {
@@ -147,6 +153,7 @@ impl Admin {
         let done = self.is_done(&format!("delete {} {}", topic.name, topic.id), code, &unknown)?;
         self.site.count(if done { "topics deleted" } else { "topics deleted before" });
         self.site.model.borrow_mut().forget_topic(topic.id);
+        self.site.groups.borrow_mut().forget_topic(topic.id);
         self.altered.borrow_mut().remove(&topic.id);
         Ok(())
     }

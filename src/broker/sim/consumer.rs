@@ -114,6 +114,7 @@ impl Consumer {
             }
             self.choose(session);
             self.fetch(session).await?;
+            self.site.rest(&self.runtime).await;
             if self.site.one_in(400) {
                 return Ok(());
             }

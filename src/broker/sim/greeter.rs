@@ -1,8 +1,10 @@
-//! A client that is there before the broker serves, and waits for every answer for ever.
+//! A client that is there before the broker serves and before its groups have loaded, and waits for every
+//! answer for ever.
 
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::groups;
 use super::link::{Link, Lost};
 use super::site::Site;
 use super::topics;
@@ -23,6 +25,7 @@ pub async fn greet(site: Rc<Site>, runtime: Runtime) {
 async fn greet_once(site: &Rc<Site>, runtime: &Runtime) -> Result<(), Lost> {
     let mut link = Link::open(site, runtime, "greeter".into()).await?;
     link.wait_patiently();
+    groups::greet(site, &mut link).await?;
     topics::ask(&mut link).await?;
     let request = InitProducerIdRequest {
         transactional_id: None,

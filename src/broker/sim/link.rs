@@ -71,6 +71,13 @@ fn oldest(api: ApiKey) -> i16 {
         ApiKey::Fetch => 12,
         // By name a batch could come to a topic that was deleted and made again.
         ApiKey::Produce => 13,
+        // The same goes for a commit.
+        ApiKey::OffsetCommit => 10,
+        // Static members and, further down, many groups at once.
+        ApiKey::JoinGroup => 5,
+        ApiKey::SyncGroup | ApiKey::Heartbeat | ApiKey::LeaveGroup => 3,
+        ApiKey::OffsetFetch => 8,
+        ApiKey::FindCoordinator => 2,
         ApiKey::Metadata => 10,
         ApiKey::DeleteTopics => 6,
         ApiKey::ListOffsets | ApiKey::OffsetForLeaderEpoch => 4,

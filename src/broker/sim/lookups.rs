@@ -46,6 +46,7 @@ impl Asker {
                     break;
                 }
                 let place = &places[self.site.choice(places.len() as u64) as usize];
+                self.site.rest(&self.runtime).await;
                 match self.site.choice(2) {
                     0 => self.ask_time(&mut link, place).await?,
                     _ => self.ask_epoch(&mut link, place).await?,

@@ -12,8 +12,11 @@
 mod admin;
 mod consumer;
 mod greeter;
+mod groups;
 mod link;
 mod lookups;
+/// Many seeds.
+pub mod many;
 mod process;
 mod producer;
 mod run;

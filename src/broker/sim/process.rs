@@ -23,6 +23,8 @@ pub const DATA: &str = "/data";
 const JOURNAL_FILE_BYTES: u64 = 64 * BLOCK as u64;
 const JOURNAL_FILES: u16 = 6;
 const JOURNAL_ZEROED_BYTES: u64 = 8 * BLOCK as u64;
+/// A partition of groups writes its snapshot after so little.
+const SNAPSHOT_EVERY_BYTES: usize = 3000;
 /// After this time an idle log gives its memory back.
 const IDLE_AFTER: Duration = Duration::from_millis(200);
 
@@ -170,6 +172,11 @@ fn config(setup: Setup) -> BrokerConfig {
         "max.incremental.fetch.session.cache.slots=8".to_owned(),
         // The records' times are their numbers: they are all from 1970.
         "log.retention.ms=-1".to_owned(),
+        "group.min.session.timeout.ms=10".to_owned(),
+        "group.initial.rebalance.delay.ms=3".to_owned(),
+        "offsets.topic.num.partitions=4".to_owned(),
+        "offsets.topic.segment.bytes=1048576".to_owned(),
+        "offsets.retention.check.interval.ms=40".to_owned(),
     ];
     BrokerConfig::load(None, &overrides, &machine).expect("a valid configuration").0
 }
@@ -186,6 +193,7 @@ fn start_shards(
         start.store.journal.zeroed_at_start_bytes = JOURNAL_ZEROED_BYTES;
         start.store.journal.planted = planted;
         start.store.idle_after = IDLE_AFTER;
+        start.settings.groups.snapshot_every_bytes = SNAPSHOT_EVERY_BYTES;
         let (ended, joined) = oneshot::channel();
         let core = host.runtime();
         core.clone().spawn(Lane::Hot, async move {

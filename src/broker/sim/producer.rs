@@ -134,6 +134,7 @@ impl Producer {
                 self.send(&mut session, wave).await?;
             }
             self.take_answer(&mut session).await?;
+            self.site.rest(&self.runtime).await;
             match self.site.choice(400) {
                 0 => return Ok(()),
                 1..100 => {

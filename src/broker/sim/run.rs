@@ -1,6 +1,7 @@
 //! One seed: processes of a broker one after the other, under clients that outlive them.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rustc_hash::FxHashSet;
 use super::admin::Admin;
 use super::consumer::Consumer;
 use super::greeter;
+use super::groups::{GROUPS, MEMBERS, Member, Operator};
 use super::lookups::Asker;
 use super::model::Ending;
 use super::process::{Found, Process, Setup};
@@ -17,6 +19,7 @@ use super::site::Site;
 use super::tally::Tally;
 use super::verify;
 use crate::broker::control;
+use crate::model::LogId;
 use crate::model::units::MIB;
 use crate::runtime::sim::{Fault, Host, SimOptions, World};
 use crate::runtime::sync::timeout;
@@ -32,6 +35,10 @@ const STUCK_AFTER: Duration = Duration::from_secs(120);
 /// A client that has got no answer while others did so many operations hangs, if nothing disturbs
 /// them.
 const STUCK_OPERATIONS: u64 = 30_000;
+/// A group that does not come to its end after so long never will, if nothing disturbs it.
+const GROUPS_WITHIN: Duration = Duration::from_secs(3);
+/// `offsets.retention.minutes`, which is Kafka's.
+const RETENTION_MS: i64 = 7 * 24 * 3_600_000;
 /// A start that takes longer hangs.
 const START_WITHIN: Duration = Duration::from_secs(120);
 /// A stop that takes longer hangs.
@@ -75,6 +82,10 @@ impl Clients {
         let admin = Admin::new(site, core(0));
         core(0).spawn(Lane::Hot, admin.clone().run());
         core(1).spawn(Lane::Hot, Asker::new(site, core(1)).run());
+        for index in 0..MEMBERS.len() {
+            core(index).spawn(Lane::Hot, Member::new(site, core(index), index).run());
+        }
+        core(2).spawn(Lane::Hot, Operator::new(site, core(2)).run());
         let greeter = others.runtime();
         greeter.spawn(Lane::Hot, greeter::greet(site.clone(), greeter.clone()));
         Clients { host, others, executors: cores.len() as u64, producers, admin }
@@ -116,6 +127,8 @@ impl Run<'_> {
             self.host.kill();
         }
         self.site.lives_ended.set(self.site.lives_ended.get() + 1);
+        self.site.names_in_use.set(false);
+        self.site.groups.borrow_mut().ended();
         self.crash_images.insert(self.host.disk_image().hash());
         self.host.faults().clear();
         self.host.set_disk_capacity(u64::MAX);
@@ -152,6 +165,10 @@ impl Run<'_> {
             let started = timeout(&self.timer, limit, process.ready());
             match self.world.run_until(started) {
                 Some(Ok(found)) => {
+                    if tampered {
+                        // Time for a fault to strike who serves already.
+                        self.world.run_for(Duration::from_micros(self.choice(400)));
+                    }
                     self.host.faults().clear();
                     self.count("connections may move", u64::from(setup.moves_connections));
                     return (process, found);
@@ -277,6 +294,9 @@ impl Run<'_> {
                 let sign = if self.choice(2) == 0 { 1 } else { -1 };
                 self.site.tell(|| format!("the wall clock jumps by {} ms", sign * by));
                 self.world.jump_wall_clock_ms(sign * by);
+                if sign * by > RETENTION_MS {
+                    self.site.groups.borrow_mut().jumped();
+                }
             }
             1 => {
                 self.site.tell(|| "every connection of the broker is cut".into());
@@ -293,7 +313,7 @@ impl Run<'_> {
             _ => {
                 // The first executor is the control thread's.
                 let core = self.choice(u64::from(self.shard_count) + 1) as usize;
-                self.pause(&self.host, core, 50);
+                self.pause(&self.host, core, [50, 50, 50, 800][self.choice(4) as usize]);
             }
         }
     }
@@ -305,19 +325,39 @@ impl Run<'_> {
         self.world.set_slow_network(0.0);
         let mut before = self.site.answers.borrow().clone();
         before.remove(verify::NAME);
+        // Members may be silent for longer; what they have to come to is looked at below.
+        before.retain(|name, _| GROUPS.iter().all(|plan| !name.starts_with(plan.name)));
+        self.site.calm.set(true);
+        let ends: BTreeMap<LogId, i64> = {
+            let model = self.site.model.borrow();
+            model.partitions.iter().map(|(log, found)| (*log, found.acknowledged)).collect()
+        };
         let (began, operations) = (self.world.now(), self.site.model.borrow().operations);
         loop {
             self.world.run_for(Duration::from_micros(500));
             assert!(!process.has_ended(), "the broker has ended while its disk is well");
             let answers = self.site.answers.borrow();
-            let Some((stuck, _)) = before.iter().find(|(name, had)| answers[*name] == **had) else {
-                break;
-            };
             let took = self.world.now().saturating_since(began);
+            let Some((stuck, _)) = before.iter().find(|(name, had)| answers[*name] == **had) else {
+                drop(answers);
+                self.site.rests.set(true);
+                let Some((group, why)) = self.unfinished(&ends) else { break };
+                assert!(took < GROUPS_WITHIN, "group {group} gets nowhere: {why}");
+                continue;
+            };
             let more = self.site.model.borrow().operations - operations;
             assert!(took < STUCK_AFTER && more < STUCK_OPERATIONS, "{stuck} gets no answer");
         }
+        self.site.calm.set(false);
+        self.site.rests.set(false);
         self.count("calm times", 1);
+    }
+
+    /// A group that has not read everything up to `ends`, and why.
+    fn unfinished(&self, ends: &BTreeMap<LogId, i64>) -> Option<(&'static str, String)> {
+        let (groups, model) = (self.site.groups.borrow(), self.site.model.borrow());
+        let mut all = GROUPS.iter().enumerate();
+        all.find_map(|(place, plan)| Some((plan.name, groups.unfinished(place, ends, &model)?)))
     }
 
     fn pause(&self, host: &Host, executor: usize, ms_max: u64) {

@@ -4,11 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
+use super::groups::model::Groups;
 use super::model::Model;
 use super::tally::Tally;
 use crate::model::{ErrorCode, LogId};
 use crate::runtime::Runtime;
+
+/// How long clients do nothing between two things that they do while they rest.
+const RESTS: Duration = Duration::from_millis(10);
 
 /// Where the broker listens.
 pub const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9092);
@@ -18,6 +23,7 @@ pub struct Site {
     /// For time and randomness.
     runtime: Runtime,
     pub model: RefCell<Model>,
+    pub groups: RefCell<Groups>,
     pub tally: RefCell<Tally>,
     /// A fault that may fail the disk has been set.
     pub tampered: Cell<bool>,
@@ -26,6 +32,14 @@ pub struct Site {
     /// How many processes have ended: what one of them has said before is heard no more after it,
     /// as if its host's kernel had forgotten it.
     pub lives_ended: Cell<u64>,
+    /// Nothing disturbs the broker and its clients, and they do not disturb each other.
+    pub calm: Cell<bool>,
+    /// Who is in no group does little.
+    pub rests: Cell<bool>,
+    /// The offsets topic was there at the last start: every shard knows it.
+    pub coordinates: Cell<bool>,
+    /// A request is on its way that names topics by name.
+    pub names_in_use: Cell<bool>,
     /// Clients begin nothing more and end.
     pub over: Cell<bool>,
     /// How many answers each client has had.
@@ -39,10 +53,15 @@ impl Site {
         Rc::new(Site {
             runtime,
             model: RefCell::default(),
+            groups: RefCell::default(),
             tally: RefCell::default(),
             tampered: Cell::new(false),
             stopping: Cell::new(false),
             lives_ended: Cell::new(0),
+            calm: Cell::new(false),
+            rests: Cell::new(false),
+            coordinates: Cell::new(false),
+            names_in_use: Cell::new(false),
             over: Cell::new(false),
             answers: RefCell::default(),
             is_told,
@@ -67,6 +86,13 @@ impl Site {
     /// A client's operation is complete.
     pub fn operated(&self) {
         self.model.borrow_mut().operations += 1;
+    }
+
+    /// Holds up a client that is in no group while it is to do little.
+    pub async fn rest(&self, runtime: &Runtime) {
+        if self.rests.get() {
+            runtime.sleep(RESTS).await;
+        }
     }
 
     /// A client has got an answer.

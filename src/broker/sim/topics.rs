@@ -41,7 +41,7 @@ impl Plan {
 }
 
 /// The number of a topic that this simulation has made.
-fn number_of(name: &str) -> Option<u64> {
+pub fn number_of(name: &str) -> Option<u64> {
     name.strip_prefix("topic-")?.parse().ok()
 }
 
@@ -131,6 +131,7 @@ pub async fn look(site: &Site, link: &mut Link) -> Result<Vec<TopicView>, Lost> 
         (model.gone.len(), settled.map(|(log, _)| *log).collect::<Vec<_>>())
     };
     let topics = ask(link).await?;
+    site.groups.borrow_mut().learn(&topics);
     let mut model = site.model.borrow_mut();
     learn(&mut model, &topics);
     for place in places(&topics) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::groups;
 use super::link::{Link, Lost};
 use super::model::Ending;
 use super::process::Process;
@@ -38,18 +39,32 @@ pub async fn verify(
         topics::learn(&mut model, &views);
         model.settle(|log| places.iter().any(|place| place.log == log));
     }
-    let starts = bounds(&mut link, &places, TIMESTAMP_EARLIEST).await?;
-    let ends = bounds(&mut link, &places, TIMESTAMP_LATEST).await?;
+    let starts = bounds(site, &mut link, &places, TIMESTAMP_EARLIEST).await?;
+    let ends = bounds(site, &mut link, &places, TIMESTAMP_LATEST).await?;
     read_all(site, &mut link, &places, &starts, &ends).await?;
-    let mut model = site.model.borrow_mut();
-    for Place { log, epoch, .. } in &places {
-        model.survived(*log, starts[log], ends[log], *epoch, ending);
+    {
+        let mut model = site.model.borrow_mut();
+        for Place { log, epoch, .. } in &places {
+            model.survived(*log, starts[log], ends[log], *epoch, ending);
+        }
     }
+    groups::verify(site, runtime, &mut link, (&views, &places)).await?;
     Ok(views.iter().map(|topic| topic.id).collect())
+}
+
+/// Whether a partition is served, which it is unless the disk has failed since the start.
+fn check(site: &Site, log: LogId, code: i16) -> Result<(), Lost> {
+    let code = ErrorCode::from_code(code);
+    if code.is_none() {
+        return Ok(());
+    }
+    assert!(site.tampered.get(), "{log} was just recovered: {code}");
+    Err(Lost("the broker's disk has failed"))
 }
 
 /// The first or the last offset of each partition.
 async fn bounds(
+    site: &Site,
     link: &mut Link,
     places: &[Place],
     timestamp: i64,
@@ -74,10 +89,10 @@ async fn bounds(
     let parts: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.partitions).collect();
     assert_eq!(parts.len(), places.len());
     let found = places.iter().zip(parts).map(|(place, found)| {
-        assert_eq!(found.error_code, ErrorCode::None.code(), "{}: its bounds", place.log);
-        (place.log, found.offset)
+        check(site, place.log, found.error_code)?;
+        Ok((place.log, found.offset))
     });
-    Ok(found.collect())
+    found.collect()
 }
 
 async fn read_all(
@@ -126,7 +141,7 @@ async fn read_all(
         for (place, data) in left.iter().zip(parts) {
             let log = place.log;
             assert_eq!(data.partition_index, log.partition.0);
-            assert_eq!(data.error_code, ErrorCode::None.code(), "{log} was just recovered");
+            check(site, log, data.error_code)?;
             assert_eq!(data.high_watermark, ends[&log], "{log} moved although nobody writes");
             let from = positions[&log];
             let bytes = data.records.bytes();
