@@ -59,8 +59,8 @@ impl Default for BatchOptions {
 #[derive(Clone, Debug)]
 pub struct BatchBuilder {
     options: BatchOptions,
-    /// The records, uncompressed.
-    records: Vec<u8>,
+    /// Room for the header, then the records, uncompressed.
+    batch: Vec<u8>,
     record_count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -69,8 +69,15 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch.
     pub fn new(options: BatchOptions) -> BatchBuilder {
-        let records = Vec::new();
-        BatchBuilder { options, records, record_count: 0, base_timestamp: -1, max_timestamp: -1 }
+        BatchBuilder::with_buffer(options, Vec::new())
+    }
+
+    /// An empty batch in the memory of `buffer`, whose old content is dropped.
+    pub fn with_buffer(options: BatchOptions, mut buffer: Vec<u8>) -> BatchBuilder {
+        buffer.clear();
+        buffer.resize(BATCH_HEADER_BYTES, 0);
+        let (base_timestamp, max_timestamp) = (-1, -1);
+        BatchBuilder { options, batch: buffer, record_count: 0, base_timestamp, max_timestamp }
     }
 
     /// Appends a record with its time in ms since 1970, or -1.
@@ -95,7 +102,7 @@ impl BatchBuilder {
             + varint::size(headers.len() as i64)
             + headers.iter().map(|h| field_size(Some(h.key)) + field_size(h.value)).sum::<usize>();
         assert!(i32::try_from(size).is_ok(), "a record is at most 2 GiB long");
-        let out = &mut self.records;
+        let out = &mut self.batch;
         out.reserve(size + varint::size(size as i64));
         varint::write(size as i64, out);
         out.push(0);
@@ -123,17 +130,19 @@ impl BatchBuilder {
 
     /// The size of the batch if it were not compressed.
     pub fn size_bytes(&self) -> usize {
-        BATCH_HEADER_BYTES + self.records.len()
+        self.batch.len()
     }
 
     /// The batch's bytes. A producer never sends an empty batch, so there has to be a record.
     pub fn finish(self) -> Vec<u8> {
         assert!(self.record_count > 0, "a batch has at least one record");
         let options = &self.options;
-        let mut batch = vec![0; BATCH_HEADER_BYTES];
-        match options.compression {
-            Compression::None => batch.extend_from_slice(&self.records),
-            codec => batch.extend(compress(codec, options.compression_level, &self.records)),
+        let mut batch = self.batch;
+        if options.compression != Compression::None {
+            let records = &batch[BATCH_HEADER_BYTES..];
+            let block = compress(options.compression, options.compression_level, records);
+            batch.truncate(BATCH_HEADER_BYTES);
+            batch.extend(block);
         }
         let length = i32::try_from(batch.len() - LOG_OVERHEAD).expect("a batch is at most 2 GiB");
         let mut attributes = i16::from(options.compression as u8);
