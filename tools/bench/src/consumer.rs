@@ -1,0 +1,316 @@
+//! One consuming connection: a fetch session over its partitions, and an account of every record.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use klamm::client::Address;
+use klamm::model::ErrorCode;
+use klamm::protocol::api_key::ApiKey;
+use klamm::protocol::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use klamm::protocol::fetch_response::FetchResponse;
+use klamm::protocol::frame;
+use klamm::protocol::reader::Reader;
+use klamm::record::{BatchError, DecompressionCaps, split};
+use rustc_hash::FxHashMap;
+
+use crate::clock::{Clock, Nanos};
+use crate::ledger::Checker;
+use crate::measure::Meter;
+use crate::socket::{Socket, request};
+
+/// What a consumer is to do.
+#[derive(Clone, Debug)]
+pub struct ConsumerPlan {
+    /// Its number.
+    pub id: usize,
+    /// Each copy reads every partition once.
+    pub copy: usize,
+    /// The run whose records count; `None` takes any.
+    pub run: Option<u32>,
+    /// Where its partitions' leader listens.
+    pub address: Address,
+    /// What to read.
+    pub topic: String,
+    /// The partitions, and the offset of each at which to begin.
+    pub partitions: Vec<(i32, i64)>,
+    /// The offsets at which to end; without them it reads until it is told to stop.
+    pub ends: Option<Vec<i64>>,
+    /// `fetch.min.bytes`.
+    pub bytes_min: i32,
+    /// `fetch.max.bytes`.
+    pub bytes_max: i32,
+    /// `max.partition.fetch.bytes`.
+    pub partition_bytes_max: i32,
+    /// `fetch.max.wait.ms`.
+    pub wait_ms_max: i32,
+    /// `request.timeout.ms`.
+    pub timeout: Duration,
+    /// Whether records' times are of this run's clock.
+    pub is_timed: bool,
+    /// Whether the end of the window is its end, wherever it is.
+    pub ends_with_window: bool,
+}
+
+/// A consuming connection.
+pub struct Consumer {
+    plan: ConsumerPlan,
+    socket: Option<Socket>,
+    positions: Vec<i64>,
+    places: FxHashMap<i32, usize>,
+    session_id: i32,
+    session_epoch: i32,
+    /// Places whose position the session does not know yet.
+    changed: Vec<usize>,
+    /// When the fetch that is under way was sent.
+    asked_at: Option<Nanos>,
+    correlation_id: i32,
+    frame: Vec<u8>,
+    /// Set once nothing more will be written: the next empty answer ends it.
+    stop_after: Option<Nanos>,
+    is_done: bool,
+    /// Its account.
+    pub checker: Checker,
+    /// What went wrong.
+    pub failure: Option<String>,
+}
+
+impl Consumer {
+    /// Not connected yet.
+    pub fn new(plan: ConsumerPlan) -> Consumer {
+        let places = plan.partitions.iter().zip(0..).map(|((index, _), place)| (*index, place));
+        let positions: Vec<i64> = plan.partitions.iter().map(|(_, start)| *start).collect();
+        let mut consumer = Consumer {
+            places: places.collect(),
+            changed: Vec::new(),
+            checker: Checker::new(plan.run),
+            positions,
+            plan,
+            socket: None,
+            session_id: 0,
+            session_epoch: 0,
+            asked_at: None,
+            correlation_id: 0,
+            frame: Vec::new(),
+            stop_after: None,
+            is_done: false,
+            failure: None,
+        };
+        consumer.is_done = consumer.has_reached_ends();
+        consumer
+    }
+
+    /// Connects; blocks until the broker has greeted.
+    pub fn connect(&mut self) -> Result<&Socket> {
+        let socket = Socket::connect(&self.plan.address, self.plan.timeout)?;
+        Ok(self.socket.insert(socket))
+    }
+
+    /// Which copy it reads.
+    pub fn copy(&self) -> usize {
+        self.plan.copy
+    }
+
+    /// True where it reads nothing more.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// The window is over, or the user wants it to be.
+    pub fn end(&mut self) {
+        self.is_done |= self.plan.ends_with_window;
+    }
+
+    /// Nothing more is written: ends with the first answer without records that was asked for after `now`.
+    pub fn stop_when_caught_up(&mut self, now: Nanos) {
+        self.stop_after = Some(now);
+    }
+
+    fn has_reached_ends(&self) -> bool {
+        let ends = self.plan.ends.as_ref();
+        ends.is_some_and(|ends| self.positions.iter().zip(ends).all(|(at, end)| at >= end))
+    }
+
+    /// Asks for more where no question is open.
+    pub fn advance(&mut self, clock: Clock) -> Result<()> {
+        if self.is_done || self.asked_at.is_some() {
+            return Ok(());
+        }
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        let version = socket.versions.fetch;
+        let is_full = self.session_epoch <= 0 || version < 7;
+        let partition = |place: usize| FetchPartition {
+            partition: self.plan.partitions[place].0,
+            current_leader_epoch: -1,
+            fetch_offset: self.positions[place],
+            last_fetched_epoch: -1,
+            log_start_offset: -1,
+            partition_max_bytes: self.plan.partition_bytes_max,
+            ..FetchPartition::default()
+        };
+        let partitions: Vec<FetchPartition<'_>> = if is_full {
+            (0..self.positions.len()).map(partition).collect()
+        } else {
+            self.changed.iter().map(|place| partition(*place)).collect()
+        };
+        let topics = if partitions.is_empty() {
+            Vec::new()
+        } else {
+            vec![FetchTopic {
+                topic: self.plan.topic.as_str().into(),
+                partitions,
+                ..FetchTopic::default()
+            }]
+        };
+        let body = FetchRequest {
+            replica_id: -1,
+            max_wait_ms: self.plan.wait_ms_max,
+            min_bytes: self.plan.bytes_min,
+            max_bytes: self.plan.bytes_max,
+            session_id: if version < 7 { 0 } else { self.session_id },
+            session_epoch: if version < 7 { -1 } else { self.session_epoch },
+            topics,
+            ..FetchRequest::default()
+        };
+        self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
+        let buffer = std::mem::take(&mut self.frame);
+        let frame = request(buffer, (ApiKey::Fetch, version), self.correlation_id, |writer| {
+            body.encode(writer, version)
+        })?;
+        self.asked_at = Some(clock.now());
+        socket.send(&[&frame.bytes])?;
+        self.frame = frame.bytes;
+        self.changed.clear();
+        Ok(())
+    }
+
+    /// More room in the socket.
+    pub fn flush(&mut self) -> Result<()> {
+        self.socket.as_mut().map_or(Ok(()), Socket::flush)
+    }
+
+    /// Takes what has arrived.
+    pub fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
+        loop {
+            let Some(mut socket) = self.socket.take() else { return Ok(()) };
+            let more = socket.fill()?;
+            let mut at = 0;
+            while let Some(range) = socket.next_frame(at)? {
+                at = range.end;
+                let version = socket.versions.fetch;
+                self.receive_one(&socket.received()[range], version, clock, meter)?;
+            }
+            socket.consume(at);
+            self.socket = Some(socket);
+            self.advance(clock)?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn receive_one(
+        &mut self,
+        bytes: &[u8],
+        version: i16,
+        clock: Clock,
+        meter: &mut Meter,
+    ) -> Result<()> {
+        let (correlation_id, body) = frame::response(bytes, ApiKey::Fetch, version)?;
+        let answer = FetchResponse::decode(&mut Reader::new(body), version)?;
+        ensure!(correlation_id == self.correlation_id, "an answer to another fetch");
+        let asked_at = self.asked_at.take().context("an answer that nobody asked for")?;
+        match ErrorCode::from_code(answer.error_code) {
+            ErrorCode::None => {}
+            ErrorCode::FetchSessionIdNotFound | ErrorCode::InvalidFetchSessionEpoch => {
+                self.session_id = 0;
+                self.session_epoch = 0;
+                return Ok(());
+            }
+            error => bail!("the broker refuses to let {} be read: {error}", self.plan.topic),
+        }
+        self.session_id = answer.session_id;
+        self.session_epoch = if answer.session_id == 0 { 0 } else { self.session_epoch.max(0) + 1 };
+        let now = clock.now();
+        let mut found = 0;
+        for topic in &answer.responses {
+            for part in &topic.partitions {
+                let place = self.places.get(&part.partition_index).copied();
+                let place = place.context("an answer for a partition that nobody asked for")?;
+                let error = ErrorCode::from_code(part.error_code);
+                ensure!(
+                    error.is_none(),
+                    "{}-{} cannot be read: {error}: {}",
+                    self.plan.topic,
+                    part.partition_index,
+                    error.message()
+                );
+                found += self.read(place, part.records.bytes(), now, meter)?;
+            }
+        }
+        if found > 0 {
+            meter.answered(now, asked_at);
+        }
+        let told = self.stop_after.is_some_and(|after| asked_at >= after);
+        self.is_done = (told && found == 0) || self.has_reached_ends();
+        Ok(())
+    }
+
+    /// Reads the batches of one partition; gives how many records there were.
+    fn read(&mut self, place: usize, bytes: &[u8], now: Nanos, meter: &mut Meter) -> Result<u64> {
+        let partition = self.plan.partitions[place].0;
+        let mut found = 0;
+        for batch in split(bytes) {
+            let batch = match batch {
+                Ok(batch) => batch,
+                // Kafka cuts an answer at its size.
+                Err(BatchError::Truncated { .. }) => break,
+                Err(error) => bail!("{}-{partition} has a damaged batch: {error}", self.plan.topic),
+            };
+            let header = batch.header();
+            let next = header.base_offset.0 + i64::from(header.last_offset_delta) + 1;
+            if next <= self.positions[place] {
+                continue;
+            }
+            ensure!(
+                batch.crc_is_valid(),
+                "{}-{partition}: the batch at offset {} has a wrong checksum",
+                self.plan.topic,
+                header.base_offset.0
+            );
+            let opened = batch.open(DecompressionCaps::default())?;
+            for record in batch.records(&opened) {
+                let record = record?;
+                if record.offset.0 < self.positions[place] {
+                    continue;
+                }
+                found += 1;
+                let stamp = self.checker.observe(partition, record.value);
+                let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                let intended = stamp.filter(|_| self.plan.is_timed).map(|stamp| stamp.intended);
+                meter.read(now, size, intended);
+            }
+            self.positions[place] = next;
+            self.changed.push(place);
+        }
+        Ok(found)
+    }
+
+    /// The connection is of no use any more.
+    pub fn broke(&mut self, error: &anyhow::Error) {
+        self.socket = None;
+        self.is_done = true;
+        self.failure = Some(format!("consumer {}: {error:#}", self.plan.id));
+    }
+
+    /// Time is up.
+    pub fn give_up(&mut self) {
+        if self.plan.ends_with_window {
+            self.is_done = true;
+        }
+        if !self.is_done {
+            self.is_done = true;
+            self.failure =
+                Some(format!("consumer {} did not catch up in the time given", self.plan.id));
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! One producing connection: takes what is due, collects it into batches, keeps requests in flight.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use klamm::client::{Address, wall_clock_ms};
+use klamm::model::ErrorCode;
+use klamm::protocol::api_key::ApiKey;
+use klamm::protocol::frame;
+use klamm::protocol::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use klamm::protocol::produce_response::ProduceResponse;
+use klamm::protocol::reader::Reader;
+use klamm::protocol::types::Records;
+use rustc_hash::FxHashMap;
+
+use crate::batches::{Batch, BatchRules, Batches, NewRecord};
+use crate::chance::Chance;
+use crate::clock::{Clock, Nanos};
+use crate::keys::Chooser;
+use crate::ledger::{Sent, StreamId};
+use crate::measure::Meter;
+use crate::payload::{Payload, Stamp};
+use crate::schedule::Schedule;
+use crate::sizes::Sizes;
+use crate::socket::{Socket, request};
+
+/// Between two looks at what is due, where lingering makes exactness needless.
+const LINGER_STEP: Nanos = 250_000;
+/// Records made between two looks at the clock in a closed loop.
+const PULL_MAX: usize = 16_384;
+
+/// What a producer is to do.
+#[derive(Clone, Debug)]
+pub struct ProducerPlan {
+    /// Its number.
+    pub id: u16,
+    /// Of this run.
+    pub run: u32,
+    /// Where its partitions' leader listens.
+    pub address: Address,
+    /// What to write to.
+    pub topic: String,
+    /// Of the topic, those that it writes to.
+    pub partitions: Vec<i32>,
+    /// `acks`: 0, 1 or -1.
+    pub acks: i16,
+    /// `max.in.flight.requests.per.connection`.
+    pub in_flight_max: usize,
+    /// `request.timeout.ms`.
+    pub timeout: Duration,
+    /// How batches are made.
+    pub rules: BatchRules,
+    /// How large records are.
+    pub sizes: Sizes,
+    /// Whether it connects again when the connection breaks.
+    pub reconnects: bool,
+}
+
+struct InFlight {
+    correlation_id: i32,
+    sent_at: Nanos,
+    batches: Vec<Batch>,
+}
+
+/// A producing connection.
+pub struct Producer {
+    plan: ProducerPlan,
+    socket: Option<Socket>,
+    schedule: Schedule,
+    chooser: Chooser,
+    chance: Chance,
+    batches: Batches,
+    sent: Vec<Sent>,
+    /// The offset that the next acknowledged batch of a partition should have at least.
+    offsets: Vec<i64>,
+    in_flight: VecDeque<InFlight>,
+    /// When the last answer made room.
+    room_since: Nanos,
+    correlation_id: i32,
+    frame: Vec<u8>,
+    retry_at: Option<Nanos>,
+    /// What went wrong.
+    pub failures: Vec<String>,
+}
+
+impl Producer {
+    /// Not connected yet, and with nothing to send before it has a schedule.
+    pub fn new(plan: ProducerPlan, chooser: Chooser, chance: Chance) -> Producer {
+        let places = plan.partitions.len();
+        Producer {
+            batches: Batches::new(plan.rules, places),
+            sent: vec![Sent::default(); places],
+            offsets: vec![0; places],
+            plan,
+            socket: None,
+            schedule: Schedule::closed(0, 0),
+            chooser,
+            chance,
+            in_flight: VecDeque::new(),
+            room_since: 0,
+            correlation_id: 0,
+            frame: Vec::new(),
+            retry_at: None,
+            failures: Vec::new(),
+        }
+    }
+
+    /// From now on it sends by this schedule.
+    pub fn set_schedule(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
+    /// Connects; blocks until the broker has greeted.
+    pub fn connect(&mut self) -> Result<&Socket> {
+        let socket = Socket::connect(&self.plan.address, self.plan.timeout)?;
+        Ok(self.socket.insert(socket))
+    }
+
+    /// True where nothing is left to send or to wait for.
+    pub fn is_done(&self, now: Nanos) -> bool {
+        let is_over = self.socket.is_none() && self.retry_at.is_none();
+        let is_last = self.schedule.next_due(now).is_none();
+        is_over || (is_last && self.in_flight.is_empty() && self.batches.is_empty())
+    }
+
+    /// Nothing more is due from `end` on.
+    pub fn end_at(&mut self, end: Nanos) {
+        self.schedule.end_at(end);
+    }
+
+    /// Sends what can be sent; gives the time at which to look again, `None` where only an answer helps.
+    pub fn advance(
+        &mut self,
+        clock: Clock,
+        payload: &mut Payload,
+        meter: &mut Meter,
+    ) -> Result<Option<Nanos>> {
+        loop {
+            let now = clock.now();
+            let Some(socket) = &self.socket else { return Ok(self.retry_at) };
+            if self.in_flight.len() >= self.plan.in_flight_max || socket.is_blocked() {
+                return Ok(None);
+            }
+            self.pull(now, payload);
+            let is_last = self.schedule.next_due(now).is_none();
+            self.batches.close_old(now, is_last);
+            if !self.batches.has_ready() {
+                return Ok(self.next_look(now));
+            }
+            self.send(clock, meter)?;
+        }
+    }
+
+    fn next_look(&self, now: Nanos) -> Option<Nanos> {
+        let due = self.schedule.next_due(now)?;
+        let Some(expiry) = self.batches.next_expiry() else { return Some(due) };
+        Some(expiry.min(due.max(now + self.plan.rules.linger.min(LINGER_STEP))))
+    }
+
+    /// Takes the records that are due; in a closed loop as many as fill a batch.
+    fn pull(&mut self, now: Nanos, payload: &mut Payload) {
+        let closed = self.schedule.is_closed();
+        let timestamp = wall_clock_ms();
+        for _ in 0..PULL_MAX {
+            let Some(due) = self.schedule.next_due(now) else { return };
+            let enough = if closed { self.batches.has_ready() } else { self.batches.is_full() };
+            if due > now || enough {
+                return;
+            }
+            self.schedule.advance(&mut self.chance);
+            let place = self.chooser.choose(&mut self.chance);
+            let size = self.plan.sizes.sample(&mut self.chance);
+            let sequence = self.sent[place].count;
+            self.sent[place].count += 1;
+            let partition = self.plan.partitions[place] as u32;
+            let (run, producer) = (self.plan.run, self.plan.id);
+            let stamp = Stamp { run, producer, partition, sequence, intended: due };
+            let value = payload.value(&stamp, size);
+            let key = self.chooser.key();
+            let record = NewRecord { place, sequence, intended: due, timestamp, key, value };
+            if self.batches.add(record, !closed) {
+                self.chooser.batch_filled();
+            }
+        }
+    }
+
+    fn send(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
+        let mut batches = self.batches.take_request();
+        self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
+        let socket = self.socket.as_mut().context("a request is sent while connected")?;
+        let version = socket.versions.produce;
+        let parts = batches.iter().zip(0..).map(|(batch, id)| PartitionProduceData {
+            index: self.plan.partitions[batch.place],
+            records: Records::External { id, len: batch.bytes.len() as u32 },
+            ..PartitionProduceData::default()
+        });
+        let body = ProduceRequest {
+            transactional_id: None,
+            acks: self.plan.acks,
+            timeout_ms: i32::try_from(self.plan.timeout.as_millis()).unwrap_or(i32::MAX),
+            topic_data: vec![TopicProduceData {
+                name: self.plan.topic.as_str().into(),
+                partition_data: parts.collect(),
+                ..TopicProduceData::default()
+            }],
+            ..ProduceRequest::default()
+        };
+        let buffer = std::mem::take(&mut self.frame);
+        let frame = request(buffer, (ApiKey::Produce, version), self.correlation_id, |writer| {
+            body.encode(writer, version)
+        })?;
+        let stretches: Vec<&[u8]> = frame
+            .stretches()
+            .map(|stretch| match stretch {
+                frame::Stretch::Bytes(bytes) => bytes,
+                frame::Stretch::External(external) => &batches[external.id as usize].bytes[..],
+            })
+            .collect();
+        let sent_at = clock.now();
+        socket.send(&stretches)?;
+        self.frame = frame.bytes;
+        if self.schedule.is_closed() {
+            for batch in &mut batches {
+                batch.intended[0] = sent_at;
+            }
+        } else if let Some(ready_at) = batches.iter().map(|batch| batch.ready_at).min() {
+            meter.lagged(sent_at, ready_at.max(self.room_since));
+        }
+        let in_flight = InFlight { correlation_id: self.correlation_id, sent_at, batches };
+        if self.plan.acks == 0 {
+            self.answered(in_flight, sent_at, meter);
+        } else {
+            self.in_flight.push_back(in_flight);
+        }
+        Ok(())
+    }
+
+    /// Takes the answers that have arrived.
+    pub fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
+        loop {
+            let Some(socket) = &mut self.socket else { return Ok(()) };
+            let more = socket.fill()?;
+            let now = clock.now();
+            let mut at = 0;
+            while let Some(range) =
+                self.socket.as_ref().map(|s| s.next_frame(at)).transpose()?.flatten()
+            {
+                at = range.end;
+                self.receive_one(range, now, meter)?;
+            }
+            if let Some(socket) = &mut self.socket {
+                socket.consume(at);
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn receive_one(
+        &mut self,
+        range: std::ops::Range<usize>,
+        now: Nanos,
+        meter: &mut Meter,
+    ) -> Result<()> {
+        let socket = self.socket.as_ref().context("an answer comes from a connection")?;
+        let version = socket.versions.produce;
+        let bytes = &socket.received()[range];
+        let (correlation_id, body) = frame::response(bytes, ApiKey::Produce, version)?;
+        let answer = ProduceResponse::decode(&mut Reader::new(body), version)?;
+        let mut request = self.in_flight.pop_front().context("an answer that nobody asked for")?;
+        ensure!(correlation_id == request.correlation_id, "an answer to another request");
+        if self.in_flight.len() + 1 == self.plan.in_flight_max {
+            self.room_since = now;
+        }
+        let mut refused = Vec::new();
+        let answers = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
+        let by_partition: FxHashMap<i32, (i16, i64)> =
+            answers.map(|part| (part.index, (part.error_code, part.base_offset))).collect();
+        for (at, batch) in request.batches.iter().enumerate() {
+            let partition = self.plan.partitions[batch.place];
+            let (code, offset) = by_partition.get(&partition).copied().unwrap_or((-1, -1));
+            if code != 0 {
+                refused.push(at);
+                let error = ErrorCode::from_code(code);
+                note(
+                    &mut self.failures,
+                    format!(
+                        "{}-{partition} refused records: {error}: {}",
+                        self.plan.topic,
+                        error.message()
+                    ),
+                );
+            } else if offset >= 0 {
+                let expected = &mut self.offsets[batch.place];
+                if offset < *expected {
+                    note(
+                        &mut self.failures,
+                        format!(
+                            "{}-{partition} gave offset {offset} to a batch although {expected} was the least that was free",
+                            self.plan.topic
+                        ),
+                    );
+                }
+                *expected = offset + batch.count as i64;
+            }
+        }
+        for at in refused.into_iter().rev() {
+            let batch = request.batches.swap_remove(at);
+            self.fail(batch, meter);
+        }
+        self.answered(request, now, meter);
+        Ok(())
+    }
+
+    fn answered(&mut self, request: InFlight, now: Nanos, meter: &mut Meter) {
+        meter.answered(now, request.sent_at);
+        for batch in request.batches {
+            meter.acknowledged(now, batch.count, batch.payload_bytes, &batch.intended);
+            if self.plan.acks == 0 {
+                let (first, count) = (batch.first_sequence, batch.count);
+                add_range(&mut self.sent[batch.place].unacknowledged, first, count);
+            }
+            self.batches.recycle(batch);
+        }
+    }
+
+    fn fail(&mut self, batch: Batch, meter: &mut Meter) {
+        meter.counts.failed += batch.count;
+        let unacknowledged = &mut self.sent[batch.place].unacknowledged;
+        add_range(unacknowledged, batch.first_sequence, batch.count);
+        self.batches.recycle(batch);
+    }
+
+    /// More room in the socket.
+    pub fn flush(&mut self) -> Result<()> {
+        self.socket.as_mut().map_or(Ok(()), Socket::flush)
+    }
+
+    /// The connection is of no use any more: what was in flight may have arrived or not.
+    pub fn broke(&mut self, error: &anyhow::Error, now: Nanos, meter: &mut Meter) {
+        self.socket = None;
+        let in_flight: Vec<Batch> =
+            self.in_flight.drain(..).flat_map(|request| request.batches).collect();
+        for batch in in_flight {
+            self.fail(batch, meter);
+        }
+        if self.plan.reconnects {
+            self.retry_at = Some(now + 1_000_000);
+        } else {
+            note(&mut self.failures, format!("producer {}: {error:#}", self.plan.id));
+            self.abandon(meter);
+        }
+    }
+
+    /// Connects again where that is wanted; `None` while the broker is not there.
+    pub fn reconnect(&mut self, now: Nanos) -> Option<&Socket> {
+        if self.retry_at.is_none_or(|at| now < at) {
+            return None;
+        }
+        match Socket::connect(&self.plan.address, self.plan.timeout) {
+            Ok(socket) => {
+                self.retry_at = None;
+                self.room_since = now;
+                Some(self.socket.insert(socket))
+            }
+            Err(_) => {
+                self.retry_at = Some(now + 1_000_000);
+                None
+            }
+        }
+    }
+
+    /// Time is up.
+    pub fn give_up(&mut self, meter: &mut Meter) {
+        if !self.in_flight.is_empty() {
+            let count = self.in_flight.len();
+            note(
+                &mut self.failures,
+                format!("{} left {count} requests unanswered", self.plan.address),
+            );
+        }
+        self.socket = None;
+        self.abandon(meter);
+    }
+
+    /// Gives up what was made and not sent, and what is in flight.
+    fn abandon(&mut self, meter: &mut Meter) {
+        self.retry_at = None;
+        let in_flight = self.in_flight.drain(..).flat_map(|request| request.batches);
+        for batch in in_flight.chain(self.batches.abandon()).collect::<Vec<_>>() {
+            self.fail(batch, meter);
+        }
+    }
+
+    /// The rest of the schedule, never sent: each counts with the time that it has waited by `now`.
+    pub fn count_unsent(&mut self, now: Nanos, meter: &mut Meter) -> u64 {
+        let mut count = 0;
+        if !self.schedule.is_closed() {
+            while let Some(due) = self.schedule.next_due(now) {
+                self.schedule.advance(&mut self.chance);
+                meter.never_sent(now, due);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// What the ledger needs.
+    pub fn account(&self) -> impl Iterator<Item = (StreamId, Sent)> {
+        let streams = self.plan.partitions.iter().zip(&self.sent);
+        streams
+            .filter(|(_, sent)| sent.count > 0)
+            .map(|(partition, sent)| ((self.plan.id, *partition as u32), sent.clone()))
+    }
+}
+
+fn add_range(ranges: &mut Vec<std::ops::Range<u64>>, first: u64, count: u64) {
+    match ranges.last_mut() {
+        Some(last) if last.end == first => last.end += count,
+        _ => ranges.push(first..first + count),
+    }
+}
+
+/// Keeps a failure; the same one, or very many, once.
+fn note(failures: &mut Vec<String>, failure: String) {
+    if failures.len() < 8 && !failures.contains(&failure) {
+        failures.push(failure);
+    }
+}

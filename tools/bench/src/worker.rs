@@ -1,0 +1,451 @@
+//! A thread of load: many connections, one epoll, every record sent when it is due.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::chance::Chance;
+use crate::clock::{Clock, Nanos, SECOND, sleep_exactly};
+use crate::consumer::{Consumer, ConsumerPlan};
+use crate::keys::Chooser;
+use crate::measure::{Ended, Message, Meter, Window};
+use crate::payload::Payload;
+use crate::poller::{Poller, Ready};
+use crate::producer::{Producer, ProducerPlan};
+use crate::schedule::{Arrival, Schedule};
+
+/// The main thread's commands, a byte each.
+pub mod command {
+    /// Nothing more is due: finish what is under way.
+    pub const STOP: u8 = b's';
+    /// Nothing more is written: consumers end when they have read it all.
+    pub const CATCH_UP: u8 = b'c';
+}
+
+/// The control pipe among the sockets.
+const CONTROL: u64 = u64::MAX;
+
+/// When a producer sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How arrivals follow each other.
+    pub arrival: Arrival,
+    /// Records a second of all producers together; `None` is closed loop.
+    pub rate: Option<f64>,
+    /// Its place among all producers, and how many they are.
+    pub place: (usize, usize),
+    /// The most that it sends.
+    pub count_max: u64,
+}
+
+/// What a thread is to do.
+pub struct WorkerPlan {
+    /// The run's clock.
+    pub clock: Clock,
+    /// Pinned to this CPU.
+    pub cpu: Option<usize>,
+    /// Never sleeps.
+    pub spins: bool,
+    /// Its producers.
+    pub producers: Vec<(ProducerPlan, Pace, Chooser)>,
+    /// Its consumers.
+    pub consumers: Vec<ConsumerPlan>,
+    /// Of everything random.
+    pub seed: u64,
+    /// Of the values.
+    pub compressibility: f64,
+}
+
+/// A thread's ends of the channels to the main one.
+pub struct Links {
+    /// Intervals and the end.
+    pub out: SyncSender<Message>,
+    /// Says when all threads are connected.
+    pub connected: SyncSender<Result<()>>,
+    /// The run's times, once all are connected.
+    pub window: Receiver<Window>,
+    /// Commands.
+    pub control: UnixStream,
+}
+
+enum Actor {
+    Producer(Box<Producer>),
+    Consumer(Box<Consumer>),
+}
+
+struct Worker {
+    clock: Clock,
+    spins: bool,
+    window: Window,
+    poller: Poller,
+    actors: Vec<Actor>,
+    is_done: Vec<bool>,
+    left: usize,
+    producers_left: usize,
+    told_producers_done: bool,
+    timers: BinaryHeap<Reverse<(Nanos, usize)>>,
+    armed: Vec<Option<Nanos>>,
+    payload: Payload,
+    meter: Meter,
+    waited: Nanos,
+    never_sent: u64,
+    out: SyncSender<Message>,
+    control: UnixStream,
+}
+
+/// Runs a thread from the first connection to its last message.
+pub fn run(plan: WorkerPlan, links: Links) {
+    sleep_exactly();
+    if let Some(cpu) = plan.cpu {
+        pin(cpu);
+    }
+    let out = links.out.clone();
+    let ended = work(plan, links).unwrap_or_else(|error| Ended {
+        sent: Vec::new(),
+        checkers: Vec::new(),
+        failures: vec![format!("{error:#}")],
+        never_sent: 0,
+        busy: 0.0,
+    });
+    // Nobody listens any more where the main thread gave up.
+    let _ = out.send(Message::Ended(Box::new(ended)));
+}
+
+fn pin(cpu: usize) {
+    let mut cpus = rustix::thread::CpuSet::new();
+    cpus.set(cpu);
+    // The arguments were checked against the CPUs of the process.
+    let _ = rustix::thread::sched_setaffinity(None, &cpus);
+}
+
+fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
+    let poller = Poller::new()?;
+    let connected = connect(&plan, &poller);
+    let (mut producers, consumers) = match connected {
+        Ok(connected) => {
+            links.connected.send(Ok(())).context("the main thread is gone")?;
+            connected
+        }
+        Err(error) => {
+            links.connected.send(Err(error)).context("the main thread is gone")?;
+            return Ok(Ended {
+                sent: Vec::new(),
+                checkers: Vec::new(),
+                failures: Vec::new(),
+                never_sent: 0,
+                busy: 0.0,
+            });
+        }
+    };
+    let window = links.window.recv().context("another thread could not connect")?;
+    for ((producer, chance), (_, pace, _)) in producers.iter_mut().zip(&plan.producers) {
+        producer.set_schedule(schedule(pace, window, chance));
+    }
+    links.control.set_nonblocking(true)?;
+    poller.add(links.control.as_fd(), CONTROL)?;
+    let producers_left = producers.len();
+    let actors: Vec<Actor> = producers
+        .into_iter()
+        .map(|(producer, _)| Actor::Producer(Box::new(producer)))
+        .chain(consumers.into_iter().map(|consumer| Actor::Consumer(Box::new(consumer))))
+        .collect();
+    let worker = Worker {
+        clock: plan.clock,
+        spins: plan.spins,
+        window,
+        poller,
+        is_done: vec![false; actors.len()],
+        left: actors.len(),
+        producers_left,
+        told_producers_done: false,
+        timers: BinaryHeap::new(),
+        armed: vec![None; actors.len()],
+        actors,
+        payload: Payload::new(plan.seed, plan.compressibility),
+        meter: Meter::new(window),
+        waited: 0,
+        never_sent: 0,
+        out: links.out,
+        control: links.control,
+    };
+    worker.run()
+}
+
+fn schedule(pace: &Pace, window: Window, chance: &mut Chance) -> Schedule {
+    match pace.rate {
+        Some(rate) => {
+            let span = (window.begin, window.until);
+            Schedule::open(pace.arrival, rate, pace.place, span, pace.count_max, chance)
+        }
+        None => Schedule::closed(window.until, pace.count_max),
+    }
+}
+
+type Connected = (Vec<(Producer, Chance)>, Vec<Consumer>);
+
+fn connect(plan: &WorkerPlan, poller: &Poller) -> Result<Connected> {
+    let mut producers = Vec::new();
+    let mut consumers = Vec::new();
+    let mut token = 0;
+    for (producer, pace, chooser) in &plan.producers {
+        let seed = plan.seed.wrapping_add(pace.place.0 as u64);
+        let mut one = Producer::new(producer.clone(), chooser.clone(), Chance::new(seed));
+        poller.add(one.connect()?.as_fd(), token)?;
+        producers.push((one, Chance::new(!seed)));
+        token += 1;
+    }
+    for consumer in &plan.consumers {
+        let mut one = Consumer::new(consumer.clone());
+        poller.add(one.connect()?.as_fd(), token)?;
+        consumers.push(one);
+        token += 1;
+    }
+    Ok((producers, consumers))
+}
+
+impl Worker {
+    fn run(mut self) -> Result<Ended> {
+        // Whole seconds before and after the window's start.
+        let Window { begin, from, until, patience } = self.window;
+        let mut next_cut = begin + (from - begin) % SECOND;
+        let deadline = until.saturating_add(patience);
+        let mut window_is_over = false;
+        for token in 0..self.actors.len() {
+            if matches!(self.actors[token], Actor::Consumer(_)) {
+                self.advance(token);
+            } else {
+                self.arm(token, Some(begin));
+            }
+        }
+        while self.left > 0 {
+            let now = self.clock.now();
+            self.fire_timers(now);
+            if now >= next_cut {
+                self.cut(next_cut);
+                next_cut += SECOND * ((now - next_cut) / SECOND + 1);
+            }
+            if now >= until && !window_is_over {
+                window_is_over = true;
+                self.end_consumers();
+            }
+            if now >= deadline {
+                self.give_up(now);
+            }
+            self.tell_producers_done();
+            if self.left == 0 {
+                break;
+            }
+            let timer = self.timers.peek().map_or(u64::MAX, |Reverse((time, _))| *time);
+            let wake = timer.min(next_cut).min(if window_is_over { deadline } else { until });
+            self.wait(wake)?;
+        }
+        self.tell_producers_done();
+        self.cut(self.clock.now());
+        Ok(self.ended())
+    }
+
+    fn fire_timers(&mut self, now: Nanos) {
+        while let Some(Reverse((time, token))) = self.timers.peek().copied()
+            && time <= now
+        {
+            self.timers.pop();
+            if self.armed[token] == Some(time) {
+                self.armed[token] = None;
+                self.advance(token);
+            }
+        }
+    }
+
+    fn wait(&mut self, wake: Nanos) -> Result<()> {
+        let before = self.clock.now();
+        let timeout = if self.spins { 0 } else { wake.saturating_sub(before) };
+        self.poller.wait(Some(Duration::from_nanos(timeout)))?;
+        let after = self.clock.now();
+        let measured = after.min(self.window.until).saturating_sub(before.max(self.window.from));
+        self.waited += measured;
+        let ready: Vec<Ready> = self.poller.ready().collect();
+        for one in ready {
+            if one.token == CONTROL {
+                self.obey();
+            } else {
+                self.handle(one);
+            }
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self) {
+        let mut commands = [0; 16];
+        let count = self.control.read(&mut commands).unwrap_or(0);
+        let now = self.clock.now();
+        for command in &commands[..count] {
+            for token in 0..self.actors.len() {
+                match (&mut self.actors[token], *command) {
+                    (Actor::Producer(producer), command::STOP) => producer.end_at(now),
+                    (Actor::Consumer(consumer), command::STOP) => consumer.end(),
+                    (Actor::Consumer(consumer), command::CATCH_UP) => {
+                        consumer.stop_when_caught_up(now);
+                    }
+                    _ => continue,
+                }
+                self.advance(token);
+            }
+        }
+    }
+
+    fn arm(&mut self, token: usize, time: Option<Nanos>) {
+        if self.armed[token] != time {
+            self.armed[token] = time;
+            if let Some(time) = time {
+                self.timers.push(Reverse((time, token)));
+            }
+        }
+    }
+
+    fn handle(&mut self, ready: Ready) {
+        let token = ready.token as usize;
+        let (clock, meter) = (self.clock, &mut self.meter);
+        let result = match &mut self.actors[token] {
+            Actor::Producer(producer) => {
+                let flushed = if ready.writable { producer.flush() } else { Ok(()) };
+                flushed.and_then(|()| {
+                    if ready.readable { producer.receive(clock, meter) } else { Ok(()) }
+                })
+            }
+            Actor::Consumer(consumer) => {
+                let flushed = if ready.writable { consumer.flush() } else { Ok(()) };
+                flushed.and_then(|()| {
+                    if ready.readable { consumer.receive(clock, meter) } else { Ok(()) }
+                })
+            }
+        };
+        if let Err(error) = result {
+            self.broke(token, &error);
+        }
+        self.advance(token);
+    }
+
+    fn broke(&mut self, token: usize, error: &anyhow::Error) {
+        match &mut self.actors[token] {
+            Actor::Producer(producer) => producer.broke(error, self.clock.now(), &mut self.meter),
+            Actor::Consumer(consumer) => consumer.broke(error),
+        }
+    }
+
+    fn advance(&mut self, token: usize) {
+        let now = self.clock.now();
+        if let Actor::Producer(producer) = &mut self.actors[token]
+            && let Some(socket) = producer.reconnect(now)
+        {
+            self.meter.counts.connects += 1;
+            if let Err(error) = self.poller.add(socket.as_fd(), token as u64) {
+                self.broke(token, &error);
+            }
+        }
+        let result = match &mut self.actors[token] {
+            Actor::Producer(producer) => {
+                producer.advance(self.clock, &mut self.payload, &mut self.meter)
+            }
+            Actor::Consumer(consumer) => consumer.advance(self.clock).map(|()| None),
+        };
+        match result {
+            Ok(next) => self.arm(token, next),
+            Err(error) => {
+                self.broke(token, &error);
+                self.arm(token, Some(self.clock.now() + 1_000_000));
+            }
+        }
+        self.notice_end(token);
+    }
+
+    fn notice_end(&mut self, token: usize) {
+        let is_producer = matches!(self.actors[token], Actor::Producer(_));
+        let is_done = match &self.actors[token] {
+            Actor::Producer(producer) => producer.is_done(self.clock.now()),
+            Actor::Consumer(consumer) => consumer.is_done(),
+        };
+        if is_done && !self.is_done[token] {
+            self.is_done[token] = true;
+            self.left -= 1;
+            self.producers_left -= usize::from(is_producer);
+        }
+    }
+
+    fn tell_producers_done(&mut self) {
+        if self.producers_left == 0 && !self.told_producers_done {
+            self.told_producers_done = true;
+            // The main thread always takes messages while a thread runs.
+            let _ = self.out.send(Message::ProducersDone);
+        }
+    }
+
+    /// Those that read for the window's sake alone.
+    fn end_consumers(&mut self) {
+        for token in 0..self.actors.len() {
+            if let Actor::Consumer(consumer) = &mut self.actors[token] {
+                consumer.end();
+                self.notice_end(token);
+            }
+        }
+    }
+
+    /// The rest of what was due counts as waiting until now, and what is open as failed.
+    fn give_up(&mut self, now: Nanos) {
+        for token in 0..self.actors.len() {
+            if self.is_done[token] {
+                continue;
+            }
+            match &mut self.actors[token] {
+                Actor::Producer(producer) => {
+                    self.never_sent += producer.count_unsent(now, &mut self.meter);
+                    producer.give_up(&mut self.meter);
+                }
+                Actor::Consumer(consumer) => consumer.give_up(),
+            }
+            self.notice_end(token);
+        }
+    }
+
+    fn cut(&mut self, end: Nanos) {
+        let counts = Box::new(self.meter.cut());
+        if let Err(TrySendError::Full(Message::Interval { counts, .. })) =
+            self.out.try_send(Message::Interval { end, counts })
+        {
+            // The main thread is behind: the next interval brings both.
+            self.meter.counts = *counts;
+        }
+    }
+
+    fn ended(self) -> Ended {
+        let mut ended = Ended {
+            sent: Vec::new(),
+            checkers: Vec::new(),
+            failures: Vec::new(),
+            never_sent: self.never_sent,
+            busy: 0.0,
+        };
+        let measured = self.clock.now().min(self.window.until).saturating_sub(self.window.from);
+        if measured > 0 {
+            ended.busy = 1.0 - self.waited as f64 / measured as f64;
+        }
+        for actor in self.actors {
+            match actor {
+                Actor::Producer(mut producer) => {
+                    ended.sent.extend(producer.account());
+                    ended.failures.append(&mut producer.failures);
+                }
+                Actor::Consumer(consumer) => {
+                    ended.failures.extend(consumer.failure.clone());
+                    ended.checkers.push((consumer.copy(), consumer.checker));
+                }
+            }
+        }
+        ended
+    }
+}
