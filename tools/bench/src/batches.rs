@@ -158,8 +158,9 @@ impl Batches {
         });
     }
 
-    /// Closes the batches that have waited for `linger.ms`, or all of them.
-    pub fn close_old(&mut self, now: Nanos, all: bool) {
+    /// Closes the batches that have waited for `linger.ms`, or all of them; true if there was one.
+    pub fn close_old(&mut self, now: Nanos, all: bool) -> bool {
+        let before = self.ready.len();
         while let Some((number, place, opened)) = self.ageing.front().copied() {
             let is_open = self.open[place].as_ref().is_some_and(|open| open.number == number);
             let expires = opened + self.rules.linger;
@@ -171,6 +172,7 @@ impl Batches {
                 self.close(place, expires.min(now));
             }
         }
+        self.ready.len() > before
     }
 
     /// When the oldest open batch has waited long enough.

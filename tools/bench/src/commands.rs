@@ -65,6 +65,7 @@ pub fn execute(options: Options) -> Result<ExitCode> {
             options.knobs.fan_out.get_or_insert(4);
             run_one(Kind::EndToEnd, "fanout", options)
         }
+        Command::Idle(options) => run_one(Kind::Idle, "idle", options),
         Command::Run(options) => run_file(options),
         Command::Ramp(options) => ramp(options),
         Command::Floor(options) => floor(options),

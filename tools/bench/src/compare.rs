@@ -32,6 +32,14 @@ const FIGURES: &[Figure] = &[
         },
         text: |value| format!("{value:.2}"),
     },
+    Figure {
+        name: "rate reached, %",
+        value: |outcome| {
+            let wanted = outcome.rate_wanted?;
+            Some((outcome.produced.records_per_second / wanted * 100.0).min(100.0))
+        },
+        text: |value| format!("{value:.1}"),
+    },
     Figure { name: "p50", value: |outcome| outcome.felt().map(|found| found.p50), text: micros },
     Figure { name: "p99", value: |outcome| outcome.felt().map(|found| found.p99), text: micros },
     Figure { name: "p99.9", value: |outcome| outcome.felt().map(|found| found.p999), text: micros },
@@ -113,11 +121,21 @@ impl Row {
         for other in self.values.iter().skip(1) {
             let other = other.as_ref().map(|spread| spread.median);
             cells.push(match (first, other) {
-                (Some(first), Some(other)) if other > 0.0 => format!("{:.2}×", first / other),
+                (Some(first), Some(other)) if other > 0.0 => ratio(first / other),
                 _ => "–".to_owned(),
             });
         }
         cells
+    }
+}
+
+/// Three digits that matter.
+fn ratio(ratio: f64) -> String {
+    match ratio {
+        r if r >= 99.95 => format!("{r:.0}×"),
+        r if r >= 9.995 => format!("{r:.1}×"),
+        r if r >= 0.0995 => format!("{r:.2}×"),
+        r => format!("{r:.4}×"),
     }
 }
 
@@ -266,6 +284,7 @@ mod tests {
         let row = &comparison.steps[0].rows[0];
         assert_eq!(row.cells(), ["200 [100 – 300]", "100 [50 – 150]", "2.00×"]);
         assert!(table(&comparison).contains("2.00×"));
+        assert_eq!([150.0, 12.34, 1.5, 0.0123].map(ratio), ["150×", "12.3×", "1.50×", "0.0123×"]);
         assert!(compare(&outcomes, &["c".to_owned()], String::new()).is_err());
     }
 }

@@ -47,6 +47,8 @@ pub struct ConsumerPlan {
     pub timeout: Duration,
     /// Whether records' times are of this run's clock.
     pub is_timed: bool,
+    /// Whether it reads a backlog, beside those whose records count.
+    pub is_cold: bool,
     /// Whether the end of the window is its end, wherever it is.
     pub ends_with_window: bool,
 }
@@ -247,7 +249,7 @@ impl Consumer {
                 found += self.read(place, part.records.bytes(), now, meter)?;
             }
         }
-        if found > 0 {
+        if found > 0 && !self.plan.is_cold {
             meter.answered(now, asked_at);
         }
         let told = self.stop_after.is_some_and(|after| asked_at >= after);
@@ -287,7 +289,11 @@ impl Consumer {
                 let stamp = self.checker.observe(partition, record.value);
                 let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
                 let intended = stamp.filter(|_| self.plan.is_timed).map(|stamp| stamp.intended);
-                meter.read(now, size, intended);
+                if self.plan.is_cold {
+                    meter.read_cold(now, size);
+                } else {
+                    meter.read(now, size, intended);
+                }
             }
             self.positions[place] = next;
             self.changed.push(place);

@@ -56,8 +56,11 @@ impl WorkloadFile {
             Some("produce") => Kind::Produce,
             Some("consume") => Kind::Consume,
             Some("end-to-end" | "fanout") => Kind::EndToEnd,
-            Some(other) => bail!("workload {other}: produce, consume, end-to-end or fanout"),
-            None => bail!("workload: produce, consume, end-to-end or fanout"),
+            Some("idle") => Kind::Idle,
+            other => bail!(
+                "workload {}: produce, consume, end-to-end, fanout or idle",
+                other.unwrap_or("is not set")
+            ),
         };
         let steps = table.remove("step");
         let base: Knobs = table.try_into()?;

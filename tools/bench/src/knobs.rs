@@ -100,6 +100,10 @@ pub struct Knobs {
     /// How often every record is consumed [default: 1; fanout: 4]
     #[arg(long, value_name = "COPIES", help_heading = "Consumers")]
     pub fan_out: Option<usize>,
+    /// First write so many bytes, then read them with one more connection beside the load
+    #[arg(long, value_name = "BYTES", help_heading = "Consumers")]
+    #[serde(deserialize_with = "text")]
+    pub backlog: Option<String>,
     /// Fewest bytes of an answer, unless the wait is over [default: 1]
     #[arg(long, value_name = "BYTES", help_heading = "Consumers")]
     pub fetch_min_bytes: Option<i32>,

@@ -61,7 +61,7 @@ impl Live {
     /// A run begins.
     pub fn begin(&mut self, title: &str, workload: &Workload) {
         self.title = title.to_owned();
-        self.reading = workload.kind == Kind::Consume;
+        self.reading = matches!(workload.kind, Kind::Consume | Kind::Idle);
         self.end_to_end = workload.kind == Kind::EndToEnd;
         self.total_seconds = (workload.warm_up + workload.duration).as_secs_f64();
         self.measured_seconds = workload.duration.as_secs_f64();
@@ -141,7 +141,10 @@ impl Live {
         let phase = if second.at <= 0.0 { "warming up" } else { "measuring" };
         let share = elapsed / self.total_seconds.max(0.001);
         let filled = (share * 40.0) as usize;
-        let at = |share: f64| micros(self.so_far.value_at_quantile(share) as f64 / 1000.0);
+        let at = |share: f64| match self.so_far.is_empty() {
+            true => micros(0.0),
+            false => micros(self.so_far.value_at_quantile(share) as f64 / 1000.0),
+        };
         let lines = [
             format!("{} — {phase}", self.title),
             format!(
@@ -171,7 +174,7 @@ impl Live {
                 at(0.99),
                 at(0.999),
                 at(0.9999),
-                micros(self.so_far.max() as f64 / 1000.0)
+                at(1.0)
             ),
         ];
         let mut text = self.up();

@@ -41,6 +41,10 @@ pub struct Counts {
     pub read_records: u64,
     /// Bytes of their keys and values.
     pub read_bytes: u64,
+    /// Records that a reader of old ones read meanwhile.
+    pub cold_records: u64,
+    /// Bytes of their keys and values.
+    pub cold_bytes: u64,
     /// Connections that were opened in the interval, after the first ones.
     pub connects: u64,
 }
@@ -59,6 +63,8 @@ impl Counts {
             failed: 0,
             read_records: 0,
             read_bytes: 0,
+            cold_records: 0,
+            cold_bytes: 0,
             connects: 0,
         }
     }
@@ -81,6 +87,8 @@ impl Counts {
         self.failed += other.failed;
         self.read_records += other.read_records;
         self.read_bytes += other.read_bytes;
+        self.cold_records += other.cold_records;
+        self.cold_bytes += other.cold_bytes;
         self.connects += other.connects;
     }
 }
@@ -134,8 +142,8 @@ impl Meter {
         }
     }
 
-    /// A record that was due was not sent at all by `now`: it has waited so long at least.
-    pub fn never_sent(&mut self, now: Nanos, due: Nanos) {
+    /// A record that was due is not acknowledged by `now`: it has waited so long at least.
+    pub fn never_acknowledged(&mut self, now: Nanos, due: Nanos) {
         if self.window.contains(due) {
             self.counts.latency.saturating_record(now.saturating_sub(due));
         }
@@ -174,6 +182,15 @@ impl Meter {
         }
     }
 
+    /// A consumer has read an old record.
+    #[inline]
+    pub fn read_cold(&mut self, now: Nanos, bytes: usize) {
+        if self.window.contains(now) {
+            self.counts.cold_records += 1;
+            self.counts.cold_bytes += bytes as u64;
+        }
+    }
+
     /// Takes the interval's counts.
     pub fn cut(&mut self) -> Counts {
         std::mem::replace(&mut self.counts, Counts::new())
@@ -203,8 +220,8 @@ pub struct Ended {
     pub checkers: Vec<(usize, Checker)>,
     /// What went wrong, in plain words.
     pub failures: Vec<String>,
-    /// Records that were due in the window and never sent.
-    pub never_sent: u64,
+    /// Records that were due in the window and not acknowledged when the wait was over.
+    pub never_acknowledged: u64,
     /// The share of the measured window in which the thread was not waiting.
     pub busy: f64,
 }

@@ -30,6 +30,8 @@ pub enum Command {
     EndToEnd(RunOptions),
     /// Produce, and consume every record several times at the same time
     Fanout(RunOptions),
+    /// Keep consumers waiting for records that never come, and account for the server
+    Idle(RunOptions),
     /// Run a workload file, all of its steps
     Run(FileOptions),
     /// Find the highest rate that holds a p99, and the latencies on the way

@@ -27,6 +27,8 @@ pub struct Outcome {
     pub environment: Environment,
     /// Seconds that were measured.
     pub seconds: f64,
+    /// Whether nothing was meant to happen.
+    pub is_idle: bool,
     /// Whether it was ended before its time.
     pub interrupted: bool,
     /// Records a second that were asked for; `None` in a closed loop.
@@ -35,12 +37,14 @@ pub struct Outcome {
     pub produced: Flow,
     /// What consumers did.
     pub consumed: Flow,
+    /// What a reader of a backlog did meanwhile.
+    pub cold: Flow,
     /// Requests that were answered.
     pub requests: u64,
     /// Records that were refused, or whose connection broke.
     pub failed: u64,
-    /// Records that were due and not sent before the wait at the end was over.
-    pub never_sent: u64,
+    /// Records that were due and not acknowledged when the wait at the end was over.
+    pub never_acknowledged: u64,
     /// From the intended send time to the acknowledgement, of records.
     pub latency: Option<Percentiles>,
     /// From the sending of a request to its answer, of requests.
@@ -271,6 +275,26 @@ impl Outcome {
         (bytes > 0).then(|| server.written_bytes as f64 / bytes as f64)
     }
 
+    /// The p99.9 of the window's first and last sixth, medians of their seconds; for runs of a minute and more.
+    pub fn drift(&self) -> Option<(f64, f64)> {
+        let measured: Vec<f64> = self
+            .timeline
+            .iter()
+            .filter(|second| second.at > 0.5 && second.at < self.seconds + 0.5)
+            .map(|second| second.p999)
+            .collect();
+        if measured.len() < 60 {
+            return None;
+        }
+        let part = measured.len() / 6;
+        let median = |values: &[f64]| {
+            let mut values = values.to_vec();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        Some((median(&measured[..part]), median(&measured[measured.len() - part..])))
+    }
+
     /// The latency that users of the workload feel: end to end where there are consumers of what is produced.
     pub fn felt(&self) -> Option<&Percentiles> {
         self.end_to_end.as_ref().or(self.latency.as_ref()).or(self.service.as_ref())
@@ -293,13 +317,15 @@ pub mod tests {
             durability_configs: vec![("flush.messages".to_owned(), "1".to_owned())],
             environment: Environment::default(),
             seconds: 10.0,
+            is_idle: false,
             interrupted: false,
             rate_wanted: None,
             produced: Flow::new(1, 10_000, 10_240_000, 10.0),
             consumed: Flow::default(),
+            cold: Flow::default(),
             requests: 10_000,
             failed: 0,
-            never_sent: 0,
+            never_acknowledged: 0,
             latency: None,
             service: None,
             end_to_end: None,

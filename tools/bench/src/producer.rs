@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use crate::batches::{Batch, BatchRules, Batches, NewRecord};
 use crate::chance::Chance;
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, Nanos, SECOND};
 use crate::keys::Chooser;
 use crate::ledger::{Sent, StreamId};
 use crate::measure::Meter;
@@ -144,7 +144,9 @@ impl Producer {
             }
             self.pull(now, payload);
             let is_last = self.schedule.next_due(now).is_none();
-            self.batches.close_old(now, is_last);
+            if self.batches.close_old(now, is_last) {
+                self.chooser.batch_filled();
+            }
             if !self.batches.has_ready() {
                 return Ok(self.next_look(now));
             }
@@ -328,6 +330,11 @@ impl Producer {
 
     fn fail(&mut self, batch: Batch, meter: &mut Meter) {
         meter.counts.failed += batch.count;
+        self.forget(batch);
+    }
+
+    /// The batch may be there or not.
+    fn forget(&mut self, batch: Batch) {
         let unacknowledged = &mut self.sent[batch.place].unacknowledged;
         add_range(unacknowledged, batch.first_sequence, batch.count);
         self.batches.recycle(batch);
@@ -372,17 +379,33 @@ impl Producer {
         }
     }
 
-    /// Time is up.
-    pub fn give_up(&mut self, meter: &mut Meter) {
-        if !self.in_flight.is_empty() {
-            let count = self.in_flight.len();
+    /// Time is up: gives how many records were due and are not acknowledged. Each counts with the time that it
+    /// has waited by `now`. A request that had `patience` and no answer is a failure.
+    pub fn give_up(&mut self, now: Nanos, patience: Nanos, meter: &mut Meter) -> u64 {
+        let oldest = self.in_flight.front().map_or(now, |request| request.sent_at);
+        if now.saturating_sub(oldest) >= patience {
             note(
                 &mut self.failures,
-                format!("{} left {count} requests unanswered", self.plan.address),
+                format!(
+                    "{} left {} requests unanswered for {} s",
+                    self.plan.address,
+                    self.in_flight.len(),
+                    patience / SECOND
+                ),
             );
         }
         self.socket = None;
-        self.abandon(meter);
+        self.retry_at = None;
+        let in_flight = self.in_flight.drain(..).flat_map(|request| request.batches);
+        let mut count = 0;
+        for batch in in_flight.chain(self.batches.abandon()).collect::<Vec<_>>() {
+            for due in &batch.intended {
+                meter.never_acknowledged(now, *due);
+            }
+            count += batch.count;
+            self.forget(batch);
+        }
+        count + self.count_unsent(now, meter)
     }
 
     /// Gives up what was made and not sent, and what is in flight.
@@ -395,12 +418,12 @@ impl Producer {
     }
 
     /// The rest of the schedule, never sent: each counts with the time that it has waited by `now`.
-    pub fn count_unsent(&mut self, now: Nanos, meter: &mut Meter) -> u64 {
+    fn count_unsent(&mut self, now: Nanos, meter: &mut Meter) -> u64 {
         let mut count = 0;
         if !self.schedule.is_closed() {
             while let Some(due) = self.schedule.next_due(now) {
                 self.schedule.advance(&mut self.chance);
-                meter.never_sent(now, due);
+                meter.never_acknowledged(now, due);
                 count += 1;
             }
         }

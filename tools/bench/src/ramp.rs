@@ -23,7 +23,7 @@ pub struct Found {
 pub fn holds(outcome: &Outcome, p99_micros: f64) -> bool {
     let wanted = outcome.rate_wanted.unwrap_or(0.0);
     outcome.passed()
-        && outcome.never_sent == 0
+        && outcome.never_acknowledged == 0
         && outcome.produced.records_per_second >= wanted * 0.98
         && outcome.felt().is_some_and(|found| found.p99 <= p99_micros)
 }

@@ -107,15 +107,21 @@ fn run_on(
     steward: &mut Steward,
 ) -> Result<Outcome> {
     let durability_configs = steward.durability(topic);
+    let backlog = match workload.backlog_bytes {
+        Some(bytes) => write_backlog(workload, setting, topic, bytes, steward)?,
+        None => Vec::new(),
+    };
     let ends = steward.ends(topic)?;
-    let consumers = match workload.kind {
+    let mut consumers = match workload.kind {
         Kind::Produce => Vec::new(),
+        Kind::Idle => consumer_plans(workload, topic, &ends, None, None),
         Kind::EndToEnd => consumer_plans(workload, topic, &ends, None, Some(run_id)),
         Kind::Consume => {
             let starts = steward.starts(topic)?;
             consumer_plans(workload, topic, &starts, Some(&ends), None)
         }
     };
+    consumers.extend(backlog);
     let producers = producer_plans(workload, topic, run_id)?;
     let accounts = Accounts {
         pids: workload.knobs.server_pid.clone(),
@@ -130,6 +136,7 @@ fn run_on(
     let mut how = match workload.kind {
         Kind::Produce => "not read back (verify=false)".to_owned(),
         Kind::EndToEnd => "by the run's own consumers".to_owned(),
+        Kind::Idle => "there is nothing to verify".to_owned(),
         Kind::Consume => "as far as it was read: order, repetition and checksums".to_owned(),
     };
     if workload.reads_back() && !measured.ended.iter().all(|ended| ended.sent.is_empty()) {
@@ -139,7 +146,7 @@ fn run_on(
         how = "everything was read back after the run".to_owned();
     }
     let sent = sent(&measured.ended);
-    let verification = verify(workload, how, &sent, readers, &mut failures);
+    let verification = verify(how, &sent, readers, &mut failures);
     let mut outcome = Outcome {
         began_unix,
         durability: meaning(&durability_configs, workload.acks),
@@ -198,7 +205,11 @@ fn second(interval: &Interval<'_>) -> Second {
     let counts = interval.counts;
     let spans = if counts.end_to_end.is_empty() { &counts.latency } else { &counts.end_to_end };
     let spans = if spans.is_empty() { &counts.service } else { spans };
-    let at = |share: f64| spans.value_at_quantile(share) as f64 / 1000.0;
+    // An empty histogram gives its smallest unit.
+    let at = |share: f64| match spans.is_empty() {
+        true => 0.0,
+        false => spans.value_at_quantile(share) as f64 / 1000.0,
+    };
     Second {
         at: (interval.end as f64 - interval.window.from as f64) / SECOND as f64,
         records: counts.records,
@@ -207,7 +218,7 @@ fn second(interval: &Interval<'_>) -> Second {
         p50: at(0.5),
         p99: at(0.99),
         p999: at(0.999),
-        max: spans.max() as f64 / 1000.0,
+        max: at(1.0),
     }
 }
 
@@ -226,13 +237,20 @@ fn outcome(workload: &Workload, measured: &Session) -> Outcome {
         durability_configs: Vec::new(),
         environment: Environment::default(),
         seconds,
+        is_idle: workload.kind == Kind::Idle,
         interrupted: measured.interrupted,
         rate_wanted: workload.rate.filter(|_| workload.producers > 0),
         produced: Flow::new(workload.producers, counts.records, counts.bytes, seconds),
         consumed: Flow::new(consuming, counts.read_records, counts.read_bytes, seconds),
+        cold: Flow::new(
+            usize::from(workload.backlog_bytes.is_some()),
+            counts.cold_records,
+            counts.cold_bytes,
+            seconds,
+        ),
         requests: counts.requests,
         failed: counts.failed,
-        never_sent: measured.ended.iter().map(|ended| ended.never_sent).sum(),
+        never_acknowledged: measured.ended.iter().map(|ended| ended.never_acknowledged).sum(),
         latency: Percentiles::of(&counts.latency),
         service: Percentiles::of(&counts.service),
         end_to_end: Percentiles::of(&counts.end_to_end),
@@ -352,7 +370,8 @@ fn consumer_plans(
                     wait_ms_max: workload.knobs.fetch_max_wait_ms.unwrap_or(500),
                     timeout: workload.timeout(),
                     is_timed: workload.kind == Kind::EndToEnd,
-                    ends_with_window: workload.kind == Kind::Consume,
+                    is_cold: false,
+                    ends_with_window: matches!(workload.kind, Kind::Consume | Kind::Idle),
                 });
             }
         }
@@ -388,6 +407,39 @@ fn worker_plans(
         plans[(producing + index) % threads].consumers.push(consumer);
     }
     plans
+}
+
+/// Writes a backlog as fast as answers come, and gives the plans of those who read it beside the load.
+fn write_backlog(
+    workload: &Workload,
+    setting: &mut Setting<'_>,
+    topic: &Topic,
+    bytes: usize,
+    steward: &mut Steward,
+) -> Result<Vec<ConsumerPlan>> {
+    setting.live.note(&format!("writing a backlog of {}", crate::table::size(bytes as u64)));
+    let starts = steward.ends(topic)?;
+    let mut filling = workload.clone();
+    filling.rate = None;
+    filling.rules.size_bytes = filling.rules.size_bytes.max(256 << 10);
+    filling.knobs.num_records = Some((bytes as f64 / workload.sizes.mean()).ceil() as u64);
+    let producers = producer_plans(&filling, topic, (chance() >> 32) as u32)?;
+    let plans = worker_plans(&filling, setting.clock, producers, Vec::new());
+    let times = Times { warm_up: Duration::ZERO, duration: READ_BACK_MAX, drain: workload.drain };
+    let accounts = Accounts::default();
+    let filled = session(setting.clock, plans, times, accounts, setting.interrupts, &mut |_| {})?;
+    let failure = filled.ended.iter().flat_map(|ended| &ended.failures).next();
+    ensure!(failure.is_none(), "writing the backlog: {}", failure.map_or("", String::as_str));
+    ensure!(!filled.interrupted, "interrupted while the backlog was written");
+    let ends = steward.ends(topic)?;
+    let mut reading = workload.clone();
+    (reading.copies, reading.consumers) = (1, 1);
+    let mut plans = consumer_plans(&reading, topic, &starts, Some(&ends), None);
+    for plan in &mut plans {
+        plan.copy = workload.copies;
+        (plan.is_timed, plan.is_cold, plan.ends_with_window) = (false, true, true);
+    }
+    Ok(plans)
 }
 
 /// Reads what the run has written, from the offsets before it to those after it.
@@ -428,7 +480,6 @@ fn readers(ended: &[Ended]) -> Vec<Checker> {
 }
 
 fn verify(
-    workload: &Workload,
     how: String,
     sent: &FxHashMap<StreamId, Sent>,
     readers: Vec<Checker>,
@@ -442,7 +493,7 @@ fn verify(
     for (copy, checker) in readers.iter().enumerate() {
         verification.tally.add(&checker.tally);
         let of_copy = if readers.len() > 1 { format!(" (copy {copy})") } else { String::new() };
-        if workload.kind == Kind::Consume {
+        if checker.run().is_none() {
             let gaps = checker.gaps();
             verification.lost += gaps;
             if gaps > 0 {

@@ -8,6 +8,7 @@ use crate::outcome::{Outcome, Percentiles};
 /// A time in µs with three digits that matter.
 pub fn micros(micros: f64) -> String {
     match micros {
+        m if m <= 0.0 => "–".to_owned(),
         m if m < 9.995 => format!("{m:.2} µs"),
         m if m < 99.95 => format!("{m:.1} µs"),
         m if m < 999.5 => format!("{m:.0} µs"),
@@ -66,6 +67,15 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             )?;
         }
     }
+    if outcome.cold.connections > 0 {
+        let cold = outcome.cold;
+        writeln!(
+            out,
+            "  backlog     {} records, {:.2} MB/s were read meanwhile",
+            count(cold.records as f64),
+            cold.megabytes_per_second
+        )?;
+    }
     let names = ["", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean"];
     writeln!(out)?;
     write!(out, "  {:<11}", names[0])?;
@@ -82,6 +92,14 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         if let Some(percentiles) = percentiles {
             row(out, name, percentiles)?;
         }
+    }
+    if let Some((first, last)) = outcome.drift() {
+        writeln!(
+            out,
+            "  drift       p99.9 of a second: {} in the first sixth, {} in the last",
+            micros(first),
+            micros(last)
+        )?;
     }
     writeln!(out)?;
     uses(out, outcome)?;
@@ -105,7 +123,12 @@ fn row(out: &mut String, name: &str, found: &Percentiles) -> std::fmt::Result {
 
 fn uses(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     if let Some(server) = &outcome.uses.server {
-        write!(out, "  server      {:.2} CPU s", server.cpu_seconds)?;
+        write!(
+            out,
+            "  server      {:.2} CPU s, {:.2} % of a core",
+            server.cpu_seconds,
+            server.cores * 100.0
+        )?;
         if let Some(micros) = outcome.cpu_micros_per_record() {
             write!(out, ", {micros:.2} µs a record")?;
         }
@@ -176,6 +199,7 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         for (number, expected) in [
+            (0.0, "–"),
             (0.5, "0.50 µs"),
             (9.999, "10.0 µs"),
             (123.4, "123 µs"),

@@ -94,7 +94,7 @@ struct Worker {
     payload: Payload,
     meter: Meter,
     waited: Nanos,
-    never_sent: u64,
+    never_acknowledged: u64,
     out: SyncSender<Message>,
     control: UnixStream,
 }
@@ -110,7 +110,7 @@ pub fn run(plan: WorkerPlan, links: Links) {
         sent: Vec::new(),
         checkers: Vec::new(),
         failures: vec![format!("{error:#}")],
-        never_sent: 0,
+        never_acknowledged: 0,
         busy: 0.0,
     });
     // Nobody listens any more where the main thread gave up.
@@ -138,7 +138,7 @@ fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
                 sent: Vec::new(),
                 checkers: Vec::new(),
                 failures: Vec::new(),
-                never_sent: 0,
+                never_acknowledged: 0,
                 busy: 0.0,
             });
         }
@@ -170,7 +170,7 @@ fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
         payload: Payload::new(plan.seed, plan.compressibility),
         meter: Meter::new(window),
         waited: 0,
-        never_sent: 0,
+        never_acknowledged: 0,
         out: links.out,
         control: links.control,
     };
@@ -403,8 +403,9 @@ impl Worker {
             }
             match &mut self.actors[token] {
                 Actor::Producer(producer) => {
-                    self.never_sent += producer.count_unsent(now, &mut self.meter);
-                    producer.give_up(&mut self.meter);
+                    let patience = self.window.patience;
+                    let count = producer.give_up(now, patience, &mut self.meter);
+                    self.never_acknowledged += count;
                 }
                 Actor::Consumer(consumer) => consumer.give_up(),
             }
@@ -427,7 +428,7 @@ impl Worker {
             sent: Vec::new(),
             checkers: Vec::new(),
             failures: Vec::new(),
-            never_sent: self.never_sent,
+            never_acknowledged: self.never_acknowledged,
             busy: 0.0,
         };
         let measured = self.clock.now().min(self.window.until).saturating_sub(self.window.from);

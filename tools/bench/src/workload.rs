@@ -25,6 +25,8 @@ pub enum Kind {
     Consume,
     /// Producers, and consumers of what they write while they write it.
     EndToEnd,
+    /// Consumers that wait for records which never come.
+    Idle,
 }
 
 /// A workload that can be run.
@@ -70,6 +72,8 @@ pub struct Workload {
     pub threads: usize,
     /// Whether producers connect again when a connection breaks.
     pub reconnects: bool,
+    /// Bytes to write before the run, and to read while it lasts.
+    pub backlog_bytes: Option<usize>,
 }
 
 /// The value of a knob that has a default.
@@ -106,7 +110,7 @@ impl Workload {
             sizes,
             keys: set(&knobs.key_distribution, "key-distribution")?.parse()?,
             spread: set(&knobs.partitioner, "partitioner")?.parse()?,
-            producers: if kind == Kind::Consume {
+            producers: if matches!(kind, Kind::Consume | Kind::Idle) {
                 0
             } else {
                 set(&knobs.connections, "connections")?
@@ -118,6 +122,7 @@ impl Workload {
             pin: knobs.pin.as_deref().map_or(Ok(Vec::new()), cpus)?,
             threads: 0,
             reconnects: false,
+            backlog_bytes: knobs.backlog.as_deref().map(bytes).transpose().context("backlog")?,
             knobs,
         };
         workload.checked()
@@ -127,6 +132,10 @@ impl Workload {
         let connections = self.producers + self.consumers * self.copies;
         ensure!(connections > 0, "a run has at least one connection");
         ensure!(self.producers <= usize::from(u16::MAX), "connections: at most {}", u16::MAX);
+        ensure!(
+            self.backlog_bytes.is_none() || self.kind == Kind::EndToEnd,
+            "backlog: read beside a load that has consumers (end-to-end, fanout)"
+        );
         ensure!(!self.duration.is_zero(), "duration: more than nothing");
         ensure!(self.in_flight_max() > 0, "max-in-flight-requests-per-connection: at least 1");
         let share = self.knobs.compressibility.unwrap_or_default();
