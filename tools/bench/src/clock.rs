@@ -43,7 +43,8 @@ pub fn nanos(span: Duration) -> Nanos {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Lets sleeps of this thread, and of those that it starts, end on time instead of up to 50 µs late.
+/// Lets sleeps of this process's threads end on time instead of up to 50 µs late. The file is the first
+/// thread's, and threads inherit from it: call this before any is started.
 pub fn sleep_exactly() {
     // Without it, timing is a little worse, and the lag that the run reports shows it.
     let _ = std::fs::write("/proc/self/timerslack_ns", "1");

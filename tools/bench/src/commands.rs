@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, sleep_exactly};
 use crate::compare::{self, Comparison};
 use crate::contest::{Contender, Contest, Stage};
 use crate::file::WorkloadFile;
@@ -36,6 +36,8 @@ struct Program {
 
 impl Program {
     fn new(is_quiet: bool) -> Result<Program> {
+        sleep_exactly();
+        allow_many_connections();
         Ok(Program {
             clock: Clock::start(),
             interrupts: Interrupts::listen()?,
@@ -55,6 +57,14 @@ impl Program {
     }
 }
 
+/// Lets this process open as many sockets as it may.
+fn allow_many_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where that is refused, opening too many says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 /// Does it, and says with the exit code whether all is well.
 pub fn execute(options: Options) -> Result<ExitCode> {
     match options.command {
@@ -66,6 +76,7 @@ pub fn execute(options: Options) -> Result<ExitCode> {
             run_one(Kind::EndToEnd, "fanout", options)
         }
         Command::Idle(options) => run_one(Kind::Idle, "idle", options),
+        Command::Churn(options) => run_one(Kind::Churn, "churn", options),
         Command::Run(options) => run_file(options),
         Command::Ramp(options) => ramp(options),
         Command::Floor(options) => floor(options),

@@ -87,8 +87,10 @@ pub struct Spread {
     pub low: f64,
     /// The largest.
     pub high: f64,
-    /// All three for people.
+    /// The median for people.
     pub text: String,
+    /// The smallest and the largest for people; empty where there is one value only.
+    pub range: String,
 }
 
 /// A step's figures.
@@ -114,9 +116,17 @@ pub struct Comparison {
 impl Row {
     /// The medians with their spread, and the ratios of the first side to each other one.
     pub fn cells(&self) -> Vec<String> {
-        let text =
-            |spread: &Option<Spread>| spread.as_ref().map_or("–".to_owned(), |s| s.text.clone());
-        let mut cells: Vec<String> = self.values.iter().map(text).collect();
+        let text = |spread: &Option<Spread>| match spread {
+            None => "–".to_owned(),
+            Some(spread) if spread.range.is_empty() => spread.text.clone(),
+            Some(spread) => format!("{} [{}]", spread.text, spread.range),
+        };
+        self.values.iter().map(text).chain(self.ratios()).collect()
+    }
+
+    /// The ratios of the first side's median to each other one's.
+    pub fn ratios(&self) -> Vec<String> {
+        let mut cells = Vec::new();
         let first = self.values.first().and_then(Option::as_ref).map(|spread| spread.median);
         for other in self.values.iter().skip(1) {
             let other = other.as_ref().map(|spread| spread.median);
@@ -187,13 +197,12 @@ fn spread(outcomes: &[&Outcome], figure: &Figure) -> Option<Spread> {
     } else {
         (values[middle - 1] + values[middle]) / 2.0
     };
-    let text = (figure.text)(median);
-    let text = if values.len() > 1 {
-        format!("{text} [{} – {}]", (figure.text)(low), (figure.text)(high))
+    let range = if values.len() > 1 {
+        format!("{} – {}", (figure.text)(low), (figure.text)(high))
     } else {
-        text
+        String::new()
     };
-    Some(Spread { median, low, high, text })
+    Some(Spread { median, low, high, text: (figure.text)(median), range })
 }
 
 /// The comparison as text.

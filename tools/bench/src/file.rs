@@ -57,8 +57,9 @@ impl WorkloadFile {
             Some("consume") => Kind::Consume,
             Some("end-to-end" | "fanout") => Kind::EndToEnd,
             Some("idle") => Kind::Idle,
+            Some("churn") => Kind::Churn,
             other => bail!(
-                "workload {}: produce, consume, end-to-end, fanout or idle",
+                "workload {}: produce, consume, end-to-end, fanout, idle or churn",
                 other.unwrap_or("is not set")
             ),
         };

@@ -2,7 +2,7 @@
 //!
 //! - [`options`], [`knobs`], [`workload`]: what a user may ask for.
 //! - [`run`]: one run, from topic to verdict; [`session`] its threads; [`worker`] one of them, over a [`poller`]
-//!   with many [`producer`]s and [`consumer`]s, each with a [`socket`].
+//!   with many [`producer`]s and [`consumer`]s, each with a [`socket`]; [`churn`] is the other kind of thread.
 //! - [`schedule`], [`sizes`], [`keys`], [`payload`], [`batches`], [`chance`]: what is sent, and when.
 //! - [`measure`], [`ledger`], [`accounting`], [`verdict`]: what is found.
 //! - [`outcome`], [`table`], [`live`], [`report`]: how it is told.
@@ -19,6 +19,7 @@
 mod accounting;
 mod batches;
 mod chance;
+mod churn;
 mod clock;
 mod cluster;
 mod commands;

@@ -213,6 +213,7 @@ pub enum Message {
 }
 
 /// What is known when a thread has ended.
+#[derive(Default)]
 pub struct Ended {
     /// What was sent, for the ledger.
     pub sent: Vec<(StreamId, Sent)>,

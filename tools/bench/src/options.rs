@@ -32,6 +32,8 @@ pub enum Command {
     Fanout(RunOptions),
     /// Keep consumers waiting for records that never come, and account for the server
     Idle(RunOptions),
+    /// Open and close connections, --throughput of them a second
+    Churn(RunOptions),
     /// Run a workload file, all of its steps
     Run(FileOptions),
     /// Find the highest rate that holds a p99, and the latencies on the way

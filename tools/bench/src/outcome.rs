@@ -238,6 +238,11 @@ impl Outcome {
         self.failures.is_empty()
     }
 
+    /// True where what is counted as a record is a connection.
+    pub fn is_churn(&self) -> bool {
+        self.name == "churn"
+    }
+
     /// What a step of a system is called.
     pub fn title(&self) -> String {
         let parts = [Some(&self.name), self.step.as_ref(), self.system.as_ref()];

@@ -7,6 +7,7 @@ use klamm::client::{Address, NewTopic, chance};
 use rustc_hash::FxHashMap;
 
 use crate::accounting::Accounts;
+use crate::churn::ChurnPlan;
 use crate::clock::{Clock, SECOND};
 use crate::cluster::{Steward, Topic, meaning};
 use crate::consumer::ConsumerPlan;
@@ -16,7 +17,7 @@ use crate::live::Live;
 use crate::measure::Ended;
 use crate::outcome::{Environment, Flow, Outcome, Percentiles, Second, Verification};
 use crate::producer::ProducerPlan;
-use crate::session::{Interrupts, Interval, Session, Times, session};
+use crate::session::{Interrupts, Interval, Load, Session, Times, session};
 use crate::verdict;
 use crate::worker::{Pace, WorkerPlan};
 use crate::workload::{Kind, Workload};
@@ -48,8 +49,9 @@ pub fn run_floor(
     accounts: Accounts,
 ) -> Result<Outcome> {
     let producers = producer_plans(workload, topic, 0)?;
+    let plans = worker_plans(workload, setting.clock, producers, Vec::new());
     let began_unix = unix_seconds() + workload.warm_up.as_secs();
-    let (measured, timeline) = measure(workload, setting, (producers, Vec::new()), accounts)?;
+    let (measured, timeline) = measure(workload, setting, plans, accounts)?;
     let mut outcome = Outcome {
         began_unix,
         durability: "none: the server keeps nothing and acknowledges at once".to_owned(),
@@ -113,7 +115,7 @@ fn run_on(
     };
     let ends = steward.ends(topic)?;
     let mut consumers = match workload.kind {
-        Kind::Produce => Vec::new(),
+        Kind::Produce | Kind::Churn => Vec::new(),
         Kind::Idle => consumer_plans(workload, topic, &ends, None, None),
         Kind::EndToEnd => consumer_plans(workload, topic, &ends, None, Some(run_id)),
         Kind::Consume => {
@@ -122,21 +124,26 @@ fn run_on(
         }
     };
     consumers.extend(backlog);
-    let producers = producer_plans(workload, topic, run_id)?;
+    let plans = if workload.kind == Kind::Churn {
+        churn_plans(workload, setting.clock, topic)
+    } else {
+        let producers = producer_plans(workload, topic, run_id)?;
+        worker_plans(workload, setting.clock, producers, consumers)
+    };
     let accounts = Accounts {
         pids: workload.knobs.server_pid.clone(),
         cgroup: workload.knobs.server_cgroup.clone(),
         thread: None,
     };
     let began_unix = unix_seconds() + workload.warm_up.as_secs();
-    let (measured, timeline) = measure(workload, setting, (producers, consumers), accounts)?;
+    let (measured, timeline) = measure(workload, setting, plans, accounts)?;
     let mut readers = readers(&measured.ended);
     let mut failures: Vec<String> =
         measured.ended.iter().flat_map(|ended| ended.failures.clone()).collect();
     let mut how = match workload.kind {
         Kind::Produce => "not read back (verify=false)".to_owned(),
         Kind::EndToEnd => "by the run's own consumers".to_owned(),
-        Kind::Idle => "there is nothing to verify".to_owned(),
+        Kind::Idle | Kind::Churn => "there is nothing to verify".to_owned(),
         Kind::Consume => "as far as it was read: order, repetition and checksums".to_owned(),
     };
     if workload.reads_back() && !measured.ended.iter().all(|ended| ended.sent.is_empty()) {
@@ -144,6 +151,10 @@ fn run_on(
         failures.extend(read.ended.iter().flat_map(|ended| ended.failures.clone()));
         readers = self::readers(&read.ended);
         how = "everything was read back after the run".to_owned();
+        if read.interrupted {
+            readers.clear();
+            how = "not verified: interrupted while it was read back".to_owned();
+        }
     }
     let sent = sent(&measured.ended);
     let verification = verify(how, &sent, readers, &mut failures);
@@ -160,16 +171,13 @@ fn run_on(
     Ok(outcome)
 }
 
-type Plans = (Vec<(ProducerPlan, Pace, Chooser)>, Vec<ConsumerPlan>);
-
 /// The measured session, with its seconds.
 fn measure(
     workload: &Workload,
     setting: &mut Setting<'_>,
-    (producers, consumers): Plans,
+    plans: Vec<Load>,
     accounts: Accounts,
 ) -> Result<(Session, Vec<Second>)> {
-    let plans = worker_plans(workload, setting.clock, producers, consumers);
     let (warm_up, duration, drain) = (workload.warm_up, workload.duration, workload.drain);
     let times = Times { warm_up, duration, drain };
     let mut timeline = Vec::new();
@@ -385,7 +393,7 @@ fn worker_plans(
     clock: Clock,
     producers: Vec<(ProducerPlan, Pace, Chooser)>,
     consumers: Vec<ConsumerPlan>,
-) -> Vec<WorkerPlan> {
+) -> Vec<Load> {
     let seed = workload.knobs.seed.unwrap_or(1);
     let mut plans: Vec<WorkerPlan> = (0..workload.threads)
         .map(|index| WorkerPlan {
@@ -406,7 +414,27 @@ fn worker_plans(
     for (index, consumer) in consumers.into_iter().enumerate() {
         plans[(producing + index) % threads].consumers.push(consumer);
     }
-    plans
+    plans.into_iter().map(Load::Traffic).collect()
+}
+
+/// A thread each for connections that come and go.
+fn churn_plans(workload: &Workload, clock: Clock, topic: &Topic) -> Vec<Load> {
+    let plan = |index: usize| ChurnPlan {
+        clock,
+        address: topic.leaders[index % topic.leaders.len()].clone(),
+        pace: Pace {
+            arrival: workload.arrival,
+            rate: workload.rate,
+            place: (index, workload.threads),
+            count_max: workload
+                .knobs
+                .num_records
+                .map_or(u64::MAX, |all| share(all, index, workload.threads)),
+        },
+        timeout: workload.timeout(),
+        seed: workload.knobs.seed.unwrap_or(1).wrapping_add(index as u64),
+    };
+    (0..workload.threads).map(|index| Load::Churn(plan(index))).collect()
 }
 
 /// Writes a backlog as fast as answers come, and gives the plans of those who read it beside the load.
@@ -454,7 +482,11 @@ fn read_back(
     setting.live.note(&format!("reading {records} records back"));
     let mut reading = workload.clone();
     (reading.copies, reading.consumers) = (1, workload.threads.min(topic.leaders.len()));
-    let plans = consumer_plans(&reading, topic, starts, Some(ends), Some(run_id));
+    let mut plans = consumer_plans(&reading, topic, starts, Some(ends), Some(run_id));
+    for plan in &mut plans {
+        // An interrupt ends it where it is.
+        plan.ends_with_window = true;
+    }
     let plans = worker_plans(&reading, setting.clock, Vec::new(), plans);
     let times = Times { warm_up: Duration::ZERO, duration: READ_BACK_MAX, drain: workload.drain };
     let accounts = Accounts::default();

@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::accounting::{Accountant, Accounts, Uses};
+use crate::churn::{self, ChurnPlan};
 use crate::clock::{Clock, Nanos, SECOND, nanos};
 use crate::measure::{Counts, Ended, Message, Window};
-use crate::worker::{Links, WorkerPlan, command, run};
+use crate::worker::{self, Links, WorkerPlan, command};
 
 /// Messages of a thread that may wait.
 const MESSAGES_MAX: usize = 64;
@@ -39,6 +40,14 @@ impl Interrupts {
     pub fn count(&mut self) -> usize {
         self.0.read(&mut [0; 16]).unwrap_or(0)
     }
+}
+
+/// What a thread does.
+pub enum Load {
+    /// Producers and consumers.
+    Traffic(WorkerPlan),
+    /// Connections that come and go.
+    Churn(ChurnPlan),
 }
 
 /// How long a session lasts.
@@ -92,7 +101,7 @@ struct Thread {
 /// Runs `plans`, a thread each; `watch` is called for each second.
 pub fn session(
     clock: Clock,
-    plans: Vec<WorkerPlan>,
+    plans: Vec<Load>,
     times: Times,
     accounts: Accounts,
     interrupts: &mut Interrupts,
@@ -113,7 +122,10 @@ pub fn session(
         };
         let handle = std::thread::Builder::new()
             .name(format!("load-{number}"))
-            .spawn(move || run(plan, links))
+            .spawn(move || match plan {
+                Load::Traffic(plan) => worker::run(plan, links),
+                Load::Churn(plan) => churn::run(plan, links),
+            })
             .context("starting a thread")?;
         threads.push(Thread { handle, control, window });
     }
@@ -185,7 +197,7 @@ impl Watcher<'_> {
             }
             match interrupts.count() {
                 0 => {}
-                _ if self.interrupted => std::process::exit(130),
+                _ if self.interrupted => anyhow::bail!("interrupted again: ended without a result"),
                 _ => {
                     self.interrupted = true;
                     self.close_window(now);

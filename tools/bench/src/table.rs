@@ -55,8 +55,17 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let cut =
         if outcome.interrupted { " (interrupted: this is what was measured so far)" } else { "" };
     writeln!(out, "  measured    {:.1} s{cut}; {}", outcome.seconds, outcome.durability)?;
+    if outcome.is_churn() {
+        let opened = outcome.produced;
+        writeln!(
+            out,
+            "  opened      {} connections, {} a second",
+            count(opened.records as f64),
+            count(opened.records_per_second)
+        )?;
+    }
     for (what, flow) in [("produced", outcome.produced), ("consumed", outcome.consumed)] {
-        if flow.connections > 0 {
+        if flow.connections > 0 && !outcome.is_churn() {
             writeln!(
                 out,
                 "  {what}    {} records, {} records/s, {:.2} MB/s, {} connections",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::chance::Chance;
-use crate::clock::{Clock, Nanos, SECOND, sleep_exactly};
+use crate::clock::{Clock, Nanos, SECOND};
 use crate::consumer::{Consumer, ConsumerPlan};
 use crate::keys::Chooser;
 use crate::measure::{Ended, Message, Meter, Window};
@@ -101,18 +101,12 @@ struct Worker {
 
 /// Runs a thread from the first connection to its last message.
 pub fn run(plan: WorkerPlan, links: Links) {
-    sleep_exactly();
     if let Some(cpu) = plan.cpu {
         pin(cpu);
     }
     let out = links.out.clone();
-    let ended = work(plan, links).unwrap_or_else(|error| Ended {
-        sent: Vec::new(),
-        checkers: Vec::new(),
-        failures: vec![format!("{error:#}")],
-        never_acknowledged: 0,
-        busy: 0.0,
-    });
+    let ended = work(plan, links)
+        .unwrap_or_else(|error| Ended { failures: vec![format!("{error:#}")], ..Ended::default() });
     // Nobody listens any more where the main thread gave up.
     let _ = out.send(Message::Ended(Box::new(ended)));
 }
@@ -134,13 +128,7 @@ fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
         }
         Err(error) => {
             links.connected.send(Err(error)).context("the main thread is gone")?;
-            return Ok(Ended {
-                sent: Vec::new(),
-                checkers: Vec::new(),
-                failures: Vec::new(),
-                never_acknowledged: 0,
-                busy: 0.0,
-            });
+            return Ok(Ended::default());
         }
     };
     let window = links.window.recv().context("another thread could not connect")?;
@@ -177,7 +165,8 @@ fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
     worker.run()
 }
 
-fn schedule(pace: &Pace, window: Window, chance: &mut Chance) -> Schedule {
+/// The intended send times of a pace.
+pub fn schedule(pace: &Pace, window: Window, chance: &mut Chance) -> Schedule {
     match pace.rate {
         Some(rate) => {
             let span = (window.begin, window.until);
@@ -424,13 +413,7 @@ impl Worker {
     }
 
     fn ended(self) -> Ended {
-        let mut ended = Ended {
-            sent: Vec::new(),
-            checkers: Vec::new(),
-            failures: Vec::new(),
-            never_acknowledged: self.never_acknowledged,
-            busy: 0.0,
-        };
+        let mut ended = Ended { never_acknowledged: self.never_acknowledged, ..Ended::default() };
         let measured = self.clock.now().min(self.window.until).saturating_sub(self.window.from);
         if measured > 0 {
             ended.busy = 1.0 - self.waited as f64 / measured as f64;

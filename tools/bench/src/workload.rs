@@ -27,6 +27,8 @@ pub enum Kind {
     EndToEnd,
     /// Consumers that wait for records which never come.
     Idle,
+    /// Connections that come and go; what is counted as a record is one of them.
+    Churn,
 }
 
 /// A workload that can be run.
@@ -76,6 +78,9 @@ pub struct Workload {
     pub backlog_bytes: Option<usize>,
 }
 
+/// Threads that open connections, each one at a time.
+const CHURN_THREADS: usize = 8;
+
 /// The value of a knob that has a default.
 fn set<T: Clone>(value: &Option<T>, name: &str) -> Result<T> {
     value.clone().with_context(|| format!("{name} is not set"))
@@ -93,7 +98,7 @@ impl Workload {
         let sizes: Sizes = set(&knobs.record_size, "record-size")?.parse()?;
         let rate = rate(&set(&knobs.throughput, "throughput")?, sizes.mean())?;
         let time = |value: &Option<String>, name: &str| duration(name, &set(value, name)?);
-        let has_consumers = kind != Kind::Produce;
+        let has_consumers = matches!(kind, Kind::Consume | Kind::EndToEnd | Kind::Idle);
         let workload = Workload {
             kind,
             bootstrap: Address::parse_list(&set(&knobs.bootstrap_server, "bootstrap-server")?)?,
@@ -142,13 +147,15 @@ impl Workload {
         ensure!((0.0..=1.0).contains(&share), "compressibility {share}: from 0 to 1");
         ensure!(self.knobs.partitions.is_none_or(|count| count > 0), "partitions: at least 1");
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.knobs.threads.unwrap_or(if self.pin.is_empty() {
+        let threads = self.knobs.threads.unwrap_or(if self.kind == Kind::Churn {
+            CHURN_THREADS
+        } else if self.pin.is_empty() {
             (cpus / 2).max(1)
         } else {
             self.pin.len()
         });
         ensure!(threads > 0, "threads: at least 1");
-        self.threads = threads.min(connections);
+        self.threads = if self.kind == Kind::Churn { threads } else { threads.min(connections) };
         Ok(self)
     }
 

@@ -40,10 +40,10 @@ fn write(out: &mut String, outcomes: &[Outcome], comparison: Option<&Comparison>
     let class = if passed == outcomes.len() { "passed" } else { "failed" };
     writeln!(out, "<p class=\"{class}\">{passed} of {} runs passed</p>", outcomes.len())?;
     if let Some(comparison) = comparison {
-        comparison_table(out, comparison)?;
+        side_by_side(out, outcomes, comparison)?;
     }
     if outcomes.len() > 1 {
-        overview(out, outcomes)?;
+        overview(out, outcomes, comparison.is_none())?;
     }
     for outcome in outcomes.iter().take(SINGLES_MAX) {
         single(out, outcome)?;
@@ -82,7 +82,7 @@ fn utc(seconds: u64) -> String {
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
-fn comparison_table(out: &mut String, comparison: &Comparison) -> Result {
+fn side_by_side(out: &mut String, outcomes: &[Outcome], comparison: &Comparison) -> Result {
     writeln!(out, "<h2>Side by side</h2>")?;
     for side in &comparison.sides {
         writeln!(out, "<p><b>{}</b>: {}</p>", escape(&side.name), escape(&side.durability))?;
@@ -94,27 +94,54 @@ fn comparison_table(out: &mut String, comparison: &Comparison) -> Result {
             writeln!(out, "<th>{}</th>", escape(&side.name))?;
         }
         for other in comparison.sides.iter().skip(1) {
-            writeln!(
-                out,
-                "<th>{} / {}</th>",
-                escape(&comparison.sides[0].name),
-                escape(&other.name)
-            )?;
+            writeln!(out, "<th>÷ {}</th>", escape(&other.name))?;
         }
         writeln!(out, "</tr>")?;
         for row in &step.rows {
             writeln!(out, "<tr><td>{}</td>", escape(&row.name))?;
-            for cell in row.cells() {
-                writeln!(out, "<td>{}</td>", escape(&cell))?;
+            for value in &row.values {
+                match value {
+                    None => writeln!(out, "<td>–</td>")?,
+                    Some(spread) => writeln!(
+                        out,
+                        "<td>{}<small>{}</small></td>",
+                        escape(&spread.text),
+                        escape(&spread.range)
+                    )?,
+                }
+            }
+            for ratio in row.ratios() {
+                writeln!(out, "<td><b>{}</b></td>", escape(&ratio))?;
             }
             writeln!(out, "</tr>")?;
         }
         writeln!(out, "</table></div>")?;
     }
-    Ok(())
+    writeln!(out, "<div class=\"plots\">")?;
+    for step in &comparison.steps {
+        let of_step = |outcome: &&Outcome| outcome.step.as_deref().unwrap_or_default() == step.name;
+        let lines = comparison.sides.iter().filter_map(|side| {
+            let is_of = |outcome: &&Outcome| outcome.system.as_ref() == Some(&side.name);
+            let found: Vec<&Percentiles> =
+                outcomes.iter().filter(of_step).filter(is_of).filter_map(Outcome::felt).collect();
+            Some(Series { name: side.name.clone(), points: typical(found)?.curve.clone() })
+        });
+        let title = format!("Latency by percentile {}", step.name);
+        out.push_str(&percentile_plot(title.trim_end(), lines.collect()).html());
+    }
+    writeln!(
+        out,
+        "</div><p class=\"soft\">Of each system the repetition with the median p99 is drawn.</p>"
+    )
 }
 
-fn overview(out: &mut String, outcomes: &[Outcome]) -> Result {
+/// The one whose p99 is the median of all.
+fn typical(mut found: Vec<&Percentiles>) -> Option<&Percentiles> {
+    found.sort_by(|a, b| a.p99.total_cmp(&b.p99));
+    found.get(found.len().saturating_sub(1) / 2).copied()
+}
+
+fn overview(out: &mut String, outcomes: &[Outcome], with_plots: bool) -> Result {
     writeln!(
         out,
         "<h2>All runs</h2><div class=\"wide\"><table><tr><th>run</th><th>records/s</th><th>MB/s</th><th>p50</th><th>p99</th><th>p99.9</th><th>max</th><th>CPU µs a record</th><th></th></tr>"
@@ -140,7 +167,11 @@ fn overview(out: &mut String, outcomes: &[Outcome]) -> Result {
             cpu.map_or(String::new(), |cpu| format!("{cpu:.2}"))
         )?;
     }
-    writeln!(out, "</table></div><div class=\"plots\">")?;
+    writeln!(out, "</table></div>")?;
+    if !with_plots {
+        return Ok(());
+    }
+    writeln!(out, "<div class=\"plots\">")?;
     let lines = outcomes.iter().take(LINES_MAX).filter_map(|outcome| {
         Some(Series { name: label(outcome), points: outcome.felt()?.curve.clone() })
     });

@@ -6,6 +6,7 @@ mod klamm;
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -135,6 +136,8 @@ impl Server {
         let child = Command::new("sh")
             .args(["-c", &script, "sh"])
             .args(&self.command)
+            // Ctrl-C is for the tool, which stops its servers itself.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

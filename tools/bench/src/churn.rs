@@ -1,0 +1,125 @@
+//! Connections that come and go: each is opened when it is due, greeted (ApiVersions), and closed.
+//!
+//! A thread opens one connection at a time and blocks meanwhile, so the rate that can be reached is that of
+//! its threads; latency counts from when the connection was due, as everywhere.
+
+use std::io::Read;
+use std::sync::mpsc::TrySendError;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use klamm::client::Address;
+
+use crate::chance::Chance;
+use crate::clock::{Clock, Nanos, SECOND};
+use crate::measure::{Ended, Message, Meter, Window};
+use crate::socket::Socket;
+use crate::worker::{Links, Pace, command, schedule};
+
+/// How often an idle thread looks for commands.
+const LOOK_EVERY: Nanos = 100_000_000;
+
+/// What a thread is to do.
+pub struct ChurnPlan {
+    /// The run's clock.
+    pub clock: Clock,
+    /// Where connections go.
+    pub address: Address,
+    /// When they are opened.
+    pub pace: Pace,
+    /// How long one may take.
+    pub timeout: Duration,
+    /// Of a Poisson schedule.
+    pub seed: u64,
+}
+
+/// Runs a thread from its start to its last message.
+pub fn run(plan: ChurnPlan, links: Links) {
+    let out = links.out.clone();
+    let ended = churn(&plan, links)
+        .unwrap_or_else(|error| Ended { failures: vec![format!("{error:#}")], ..Ended::default() });
+    // Nobody listens any more where the main thread gave up.
+    let _ = out.send(Message::Ended(Box::new(ended)));
+}
+
+fn churn(plan: &ChurnPlan, mut links: Links) -> Result<Ended> {
+    let first = Socket::connect(&plan.address, plan.timeout).map(|_| ());
+    let is_there = first.is_ok();
+    links.connected.send(first).context("the main thread is gone")?;
+    if !is_there {
+        return Ok(Ended::default());
+    }
+    let window = links.window.recv().context("another thread could not connect")?;
+    links.control.set_nonblocking(true)?;
+    let clock = plan.clock;
+    let mut chance = Chance::new(plan.seed);
+    let mut times = schedule(&plan.pace, window, &mut chance);
+    let mut meter = Meter::new(window);
+    let mut next_cut = window.begin + (window.from - window.begin) % SECOND;
+    let mut waited = 0;
+    let mut ended = Ended::default();
+    while let Some(due) = times.next_due(clock.now().max(window.begin)) {
+        let now = clock.now();
+        if now >= next_cut {
+            cut(&mut meter, &links, next_cut);
+            next_cut += SECOND * ((now - next_cut) / SECOND + 1);
+        }
+        if is_told_to_stop(&mut links) || now >= window.until.saturating_add(window.patience) {
+            times.end_at(now);
+            continue;
+        }
+        if due > now {
+            let wake = due.min(next_cut).min(now + LOOK_EVERY);
+            clock.sleep_until(wake);
+            waited += measured(window, now, clock.now());
+            continue;
+        }
+        times.advance(&mut chance);
+        open_one(plan, due, &mut meter, &mut ended.failures);
+    }
+    cut(&mut meter, &links, clock.now());
+    let _ = links.out.send(Message::ProducersDone);
+    let span = measured(window, window.from, clock.now());
+    ended.busy = if span > 0 { 1.0 - waited as f64 / span as f64 } else { 0.0 };
+    Ok(ended)
+}
+
+/// The part of a span that lies in the window.
+fn measured(window: Window, from: Nanos, to: Nanos) -> Nanos {
+    to.min(window.until).saturating_sub(from.max(window.from))
+}
+
+fn open_one(plan: &ChurnPlan, due: Nanos, meter: &mut Meter, failures: &mut Vec<String>) {
+    let began = plan.clock.now();
+    match Socket::connect(&plan.address, plan.timeout) {
+        Ok(socket) => {
+            let now = plan.clock.now();
+            meter.acknowledged(now, 1, 0, &[due]);
+            meter.answered(now, began);
+            drop(socket);
+        }
+        Err(error) => {
+            meter.counts.failed += 1;
+            let failure = format!("{error:#}");
+            if failures.len() < 8 && !failures.contains(&failure) {
+                failures.push(failure);
+            }
+        }
+    }
+}
+
+fn is_told_to_stop(links: &mut Links) -> bool {
+    let mut commands = [0; 16];
+    let count = links.control.read(&mut commands).unwrap_or(0);
+    commands[..count].contains(&command::STOP)
+}
+
+fn cut(meter: &mut Meter, links: &Links, end: Nanos) {
+    let counts = Box::new(meter.cut());
+    if let Err(TrySendError::Full(Message::Interval { counts, .. })) =
+        links.out.try_send(Message::Interval { end, counts })
+    {
+        // The main thread is behind: the next interval brings both.
+        meter.counts = *counts;
+    }
+}
