@@ -1,35 +1,21 @@
 //! Seeded randomness: the same seed sends the same records at the same times.
 
-/// xoshiro256++ by Blackman and Vigna.
-#[derive(Clone, Debug)]
-pub struct Chance([u64; 4]);
+use klamm::runtime::Random;
+
+/// A generator, with the distributions that loads are made of.
+#[derive(Debug)]
+pub struct Chance(Random);
 
 impl Chance {
-    /// A generator whose state is `seed`, spread by splitmix64.
+    /// A generator that repeats itself for the same seed.
     pub fn new(seed: u64) -> Chance {
-        let mut at = seed;
-        Chance(std::array::from_fn(|_| {
-            at = at.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut mixed = at;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^ (mixed >> 31)
-        }))
+        Chance(Random::seeded(seed))
     }
 
     /// 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
-        let state = &mut self.0;
-        let result = state[0].wrapping_add(state[3]).rotate_left(23).wrapping_add(state[0]);
-        let shifted = state[1] << 17;
-        state[2] ^= state[0];
-        state[3] ^= state[1];
-        state[1] ^= state[2];
-        state[0] ^= state[3];
-        state[2] ^= shifted;
-        state[3] = state[3].rotate_left(45);
-        result
+        self.0.next()
     }
 
     /// A number from 0 to below 1.
@@ -41,7 +27,7 @@ impl Chance {
     /// A number below `bound`, which is not 0.
     #[inline]
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+        self.0.below(bound)
     }
 
     /// An exponentially distributed number: the time between two arrivals of a Poisson process.
