@@ -4,23 +4,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::fetching::{self, EPOCH_FINAL, Stale, check_found};
 use super::link::{Link, Lost};
 use super::model::Asked;
 use super::site::Site;
 use super::topics::{self, Place};
 use crate::model::units::KIB;
 use crate::model::{ErrorCode, LogId, TopicId};
-use crate::protocol::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ForgottenTopic};
+use crate::protocol::fetch_request::{FetchRequest, ForgottenTopic};
 use crate::protocol::fetch_response::{FetchResponse, PartitionData};
 use crate::runtime::{Monotonic, Runtime};
 
 /// Within this time what is readable reaches whoever waits for it, through slow networks and cores
 /// that stand still for a while.
 const WAKE_WITHIN: Duration = Duration::from_secs(4);
-/// The first version that names topics by id.
-const VERSION_TOPIC_IDS: i16 = 13;
-/// The epoch of a request outside of any session.
-const EPOCH_FINAL: i32 = -1;
 
 /// A consumer that assigns its partitions itself.
 pub struct Consumer {
@@ -209,7 +206,7 @@ impl Consumer {
         wanted: &BTreeMap<LogId, Wanted>,
         wait_ms: i32,
     ) -> FetchRequest<'static> {
-        let by_id = session.link.version::<FetchRequest<'_>>() >= VERSION_TOPIC_IDS;
+        let by_id = fetching::is_by_id(&session.link);
         if session.id == 0 {
             // One in four wants no session.
             session.epoch = if self.site.one_in(4) { EPOCH_FINAL } else { 0 };
@@ -220,17 +217,10 @@ impl Consumer {
         };
         let changed = wanted.iter().filter(|(log, wanted)| session.told.get(log) != Some(wanted));
         let topics = changed.map(|(log, wanted)| {
-            let (topic, topic_id) = named(log);
-            let partition = FetchPartition {
-                partition: log.partition.0,
-                current_leader_epoch: if self.site.one_in(2) { wanted.epoch } else { -1 },
-                fetch_offset: wanted.offset,
-                last_fetched_epoch: -1,
-                log_start_offset: -1,
-                partition_max_bytes: wanted.bytes_max,
-                ..FetchPartition::default()
-            };
-            FetchTopic { topic, topic_id, partitions: vec![partition], ..FetchTopic::default() }
+            let name = &session.places[log].name;
+            let epoch = if self.site.one_in(2) { wanted.epoch } else { -1 };
+            let part = fetching::Wanted { log: *log, name, epoch, offset: wanted.offset };
+            fetching::topic_of(&part, wanted.bytes_max, by_id)
         });
         let topics = topics.collect();
         let forgotten = session.told.keys().filter(|log| !wanted.contains_key(log));
@@ -303,32 +293,14 @@ impl Consumer {
         data: &PartitionData<'_>,
     ) -> Option<i64> {
         let (log, from) = (asked.log, asked.offset);
-        let bytes = data.records.bytes();
         self.site.tell(|| {
             let code = ErrorCode::from_code(data.error_code);
-            let (end, len) = (data.high_watermark, bytes.len());
+            let (end, len) = (data.high_watermark, data.records.bytes().len());
             format!("consumer {}: {log} from {from} of {end}: {code}, {len} bytes", self.index)
         });
-        match ErrorCode::from_code(data.error_code) {
-            ErrorCode::None => {
-                let (end, start) = (data.high_watermark, data.log_start_offset);
-                assert_eq!(data.last_stable_offset, end, "{log}: there are no transactions");
-                self.site.model.borrow_mut().fetched(asked, end, start, bytes)
-            }
-            ErrorCode::OffsetOutOfRange => {
-                let model = self.site.model.borrow();
-                let partition = model.partitions.get(&log);
-                let out = partition.is_none_or(|p| p.deleted || from > asked.seen);
-                assert!(out, "{log}: {from} is out of range");
-                drop(model);
-                self.site.count("positions beyond a cut");
-                Some(0)
-            }
-            code => {
-                self.site.check_error(log, code, || format!("fetch from {from}"));
-                session.stale = true;
-                None
-            }
-        }
+        check_found(&self.site, asked, data, "positions beyond a cut").unwrap_or_else(|Stale| {
+            session.stale = true;
+            None
+        })
     }
 }

@@ -11,6 +11,7 @@
 
 mod admin;
 mod consumer;
+mod fetching;
 mod greeter;
 mod groups;
 mod link;

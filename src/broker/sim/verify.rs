@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::fetching::{Wanted, request_alone};
 use super::groups;
 use super::link::{Link, Lost};
 use super::model::Ending;
 use super::process::Process;
 use super::site::Site;
 use super::topics::{self, Place};
-use crate::model::units::{KIB, MIB};
+use crate::model::units::MIB;
 use crate::model::{ErrorCode, LogId, TopicId};
-use crate::protocol::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use crate::protocol::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
@@ -109,30 +109,13 @@ async fn read_all(
         if left.is_empty() {
             return Ok(());
         }
-        let by_id = link.version::<FetchRequest<'_>>() >= 13;
-        let topics = left.iter().map(|place| FetchTopic {
-            topic: if by_id { "".into() } else { place.name.as_ref().into() },
-            topic_id: if by_id { place.log.topic } else { TopicId::ZERO },
-            partitions: vec![FetchPartition {
-                partition: place.log.partition.0,
-                current_leader_epoch: place.epoch,
-                fetch_offset: positions[&place.log],
-                last_fetched_epoch: -1,
-                log_start_offset: -1,
-                partition_max_bytes: 64 * KIB as i32,
-                ..FetchPartition::default()
-            }],
-            ..FetchTopic::default()
+        let wanted = left.iter().map(|place| Wanted {
+            log: place.log,
+            name: &place.name,
+            epoch: place.epoch,
+            offset: positions[&place.log],
         });
-        let request = FetchRequest {
-            replica_id: -1,
-            max_wait_ms: 0,
-            min_bytes: 1,
-            max_bytes: MIB as i32,
-            session_epoch: -1,
-            topics: topics.collect(),
-            ..FetchRequest::default()
-        };
+        let request = request_alone(link, wanted, 0, MIB as i32);
         let answer = link.call(&request).await?;
         let answer = answer.decode();
         let mut progress = false;

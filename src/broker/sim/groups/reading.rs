@@ -1,15 +1,13 @@
 //! How a simulated member reads what it owns, and commits how far it has come.
 
 use super::member::{Member, NO_GENERATION, Session};
+use crate::broker::sim::fetching::{Stale, Wanted, check_found, request_alone};
 use crate::broker::sim::link::Lost;
 use crate::broker::sim::model::Asked;
 use crate::model::units::KIB;
-use crate::model::{ErrorCode, LogId, TopicId};
-use crate::protocol::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use crate::model::{ErrorCode, LogId};
 use crate::protocol::fetch_response::PartitionData;
 
-/// The first version of Fetch that names topics by id.
-const VERSION_TOPIC_IDS: i16 = 13;
 /// Partitions of one fetch.
 const READS_MAX: usize = 8;
 
@@ -60,30 +58,14 @@ impl Member {
             self.rest(2_000).await;
             return Ok(());
         }
-        let by_id = session.link.version::<FetchRequest<'_>>() >= VERSION_TOPIC_IDS;
-        let topics = asked.iter().map(|(asked, name)| FetchTopic {
-            topic: if by_id { "".into() } else { name.clone().into() },
-            topic_id: if by_id { asked.log.topic } else { TopicId::ZERO },
-            partitions: vec![FetchPartition {
-                partition: asked.log.partition.0,
-                current_leader_epoch: -1,
-                fetch_offset: asked.offset,
-                last_fetched_epoch: -1,
-                log_start_offset: -1,
-                partition_max_bytes: 64 * KIB as i32,
-                ..FetchPartition::default()
-            }],
-            ..FetchTopic::default()
+        let wanted = asked.iter().map(|(asked, name)| Wanted {
+            log: asked.log,
+            name,
+            epoch: -1,
+            offset: asked.offset,
         });
-        let request = FetchRequest {
-            replica_id: -1,
-            max_wait_ms: [0, 2][self.site.choice(2) as usize],
-            min_bytes: 1,
-            max_bytes: 256 * KIB as i32,
-            session_epoch: -1,
-            topics: topics.collect(),
-            ..FetchRequest::default()
-        };
+        let max_wait_ms = [0, 2][self.site.choice(2) as usize];
+        let request = request_alone(&session.link, wanted, max_wait_ms, 256 * KIB as i32);
         let answer = session.link.call(&request).await?;
         let answer = answer.decode();
         assert_eq!(answer.error_code, ErrorCode::None.code(), "a fetch outside of any session");
@@ -98,30 +80,10 @@ impl Member {
     }
 
     fn take_records(&self, session: &mut Session, asked: &Asked, data: &PartitionData<'_>) {
-        let (log, from) = (asked.log, asked.offset);
-        let next = match ErrorCode::from_code(data.error_code) {
-            ErrorCode::None => {
-                let (end, start) = (data.high_watermark, data.log_start_offset);
-                let bytes = data.records.bytes();
-                self.site.model.borrow_mut().fetched(asked, end, start, bytes)
-            }
-            ErrorCode::OffsetOutOfRange => {
-                let model = self.site.model.borrow();
-                let partition = model.partitions.get(&log);
-                let out = partition.is_none_or(|p| p.deleted || from > asked.seen);
-                assert!(out, "{log}: {from} is out of range");
-                drop(model);
-                self.site.count("members beyond a cut");
-                Some(0)
-            }
-            code => {
-                self.site.check_error(log, code, || format!("fetch from {from}"));
-                session.stale = true;
-                None
-            }
-        };
-        if let Some(next) = next {
-            self.move_to(log, next);
+        match check_found(&self.site, asked, data, "members beyond a cut") {
+            Ok(Some(next)) => self.move_to(asked.log, next),
+            Ok(None) => {}
+            Err(Stale) => session.stale = true,
         }
     }
 
