@@ -4,7 +4,7 @@
 //! them at a bounded depth while appends go on, syncs what it wrote, and only then says so: to the
 //! logs, whose chunks become caches, and, if it is a checkpoint, to the journal.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -26,8 +26,11 @@ use crate::storage::log::{Log, StorageFailed};
 
 /// Logs that are written at the same time.
 const WRITES_IN_FLIGHT_MAX: usize = 4;
-/// From here on one `syncfs` is cheaper than a sync for each file.
-const FILES_SYNCED_ALONE_MAX: usize = 16;
+/// Files that are synced at the same time: the file system commits them together.
+const SYNCS_IN_FLIGHT_MAX: usize = 16;
+/// From here on one `syncfs` is cheaper than a sync for each file, although it also writes back what others
+/// have left in the page cache of the same file system.
+const FILES_SYNCED_ALONE_MAX: usize = 1024;
 
 /// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,9 +169,7 @@ impl StoreCore {
         if progress.files.len() > FILES_SYNCED_ALONE_MAX {
             disk.sync_filesystem(&engine.dir).await.map_err(sync_failed)?;
         } else {
-            for file in &progress.files {
-                file.sync_data().await.map_err(sync_failed)?;
-            }
+            sync_each(&progress.files).await.map_err(sync_failed)?;
             for directory in &progress.directories {
                 disk.sync_dir(directory).await.map_err(sync_failed)?;
             }
@@ -248,6 +249,18 @@ impl Progress {
             self.directories.insert(partition_dir(dir, id));
         }
     }
+}
+
+/// Syncs the data of all files, some at a time; an error ends it when what is under way has ended.
+async fn sync_each(files: &[File]) -> io::Result<()> {
+    let next = Cell::new(0);
+    let syncers = (0..SYNCS_IN_FLIGHT_MAX.min(files.len())).map(|_| async {
+        while let Some(file) = files.get(next.replace(next.get() + 1)) {
+            file.sync_data().await?;
+        }
+        Ok(())
+    });
+    join_all(syncers).await.into_iter().collect()
 }
 
 /// Whatever the disk says, a sync that has failed is never tried again.
