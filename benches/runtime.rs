@@ -10,6 +10,8 @@
 //!   175–203 on the other; with the interrupt's CPU hogged 4,000, by linked fdatasync 141, by thread 153.
 //!   `auto` starts with the first and must end with what is quick.
 
+mod machine;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,52 +25,31 @@ use klamm::runtime::memory::{AlignedBuf, Piece};
 use klamm::runtime::mesh::mesh;
 use klamm::runtime::net::Stream;
 use klamm::runtime::sync::{join_all, oneshot};
-use klamm::runtime::{Engine, ExecutorSpec, ExecutorThread, Lane, Runtime, start};
+use klamm::runtime::{Engine, Lane, Runtime};
+
+use machine::{Options, micros, thread};
 
 const CONNECTIONS: usize = 64;
 const MESSAGE: usize = 128;
 const SPIN: Duration = Duration::from_micros(50);
 
-struct Options {
-    smoke: bool,
-    filter: Option<String>,
-}
-
 fn main() -> io::Result<()> {
-    let mut options = Options { smoke: false, filter: None };
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--smoke" => options.smoke = true,
-            "--bench" => {}
-            _ => options.filter = Some(argument),
-        }
-    }
-    let wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name.contains(&**filter));
-    if wanted("echo") {
+    let options = Options::from_arguments();
+    if options.wants("echo") {
         for spin in [Duration::ZERO, SPIN] {
             echo(&options, spin, CONNECTIONS)?;
             echo(&options, spin, 1)?;
         }
     }
-    if wanted("mesh") {
+    if options.wants("mesh") {
         for spin in [Duration::ZERO, SPIN] {
             mesh_hop(&options, spin)?;
         }
     }
-    if wanted("commit") {
+    if options.wants("commit") {
         commits(&options)?;
     }
     Ok(())
-}
-
-fn thread<T: Send + 'static, F: Future<Output = T> + 'static>(
-    cpu: usize,
-    spin_max: Duration,
-    main: impl FnOnce(Runtime) -> F + Send + 'static,
-) -> io::Result<ExecutorThread<T>> {
-    let cpus = core_affinity::get_core_ids().unwrap_or_default();
-    let cpu = cpus.get(cpu % cpus.len().max(1)).map(|core| core.id);
-    start(ExecutorSpec { name: format!("bench-{cpu:?}"), cpu, memory_bytes: MIB, spin_max }, main)
 }
 
 /// CPU time of the calling thread in nanoseconds, as the scheduler counts it.
@@ -92,9 +73,9 @@ async fn echo_stream(stream: Stream) {
 }
 
 fn echo(options: &Options, spin: Duration, connections: usize) -> io::Result<()> {
-    let rounds = if options.smoke { 2 } else { 64_000 / connections.max(8) };
+    let rounds = options.rounds(64_000 / connections.max(8));
     let (address_sender, address) = sync_channel::<SocketAddr>(1);
-    let server = thread(0, spin, move |runtime| async move {
+    let server = thread(0, spin, MIB, move |runtime| async move {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = runtime.net().listen(any, false).expect("a port is free");
         address_sender.send(listener.local_addr().expect("bound")).expect("somebody waits");
@@ -113,7 +94,7 @@ fn echo(options: &Options, spin: Duration, connections: usize) -> io::Result<()>
         cpu_nanos() - before
     })?;
     let address = address.recv().expect("the server listens");
-    let client = thread(1, spin, move |runtime| async move {
+    let client = thread(1, spin, MIB, move |runtime| async move {
         let began = runtime.now();
         let clients = (0..connections).map(|_| ping(runtime.clone(), address, rounds));
         let mut times = join_all(clients).await.concat();
@@ -151,17 +132,17 @@ async fn ping(runtime: Runtime, address: SocketAddr, rounds: usize) -> Vec<Durat
 }
 
 fn mesh_hop(options: &Options, spin: Duration) -> io::Result<()> {
-    let rounds = if options.smoke { 10 } else { 5_000 };
+    let rounds = options.rounds(5_000);
     let mut ports = mesh::<usize>(2);
     let (far, near) = (ports.pop().expect("two"), ports.pop().expect("two"));
-    let echo = thread(1, spin, move |runtime| async move {
+    let echo = thread(1, spin, MIB, move |runtime| async move {
         let mesh = far.attach(&runtime);
         for _ in 0..rounds {
             let (from, number) = mesh.recv().await;
             mesh.send(from, number);
         }
     })?;
-    let near = thread(0, spin, move |runtime| async move {
+    let near = thread(0, spin, MIB, move |runtime| async move {
         let mesh = near.attach(&runtime);
         let mut times = Vec::with_capacity(rounds);
         for number in 0..rounds {
@@ -223,7 +204,7 @@ fn commit_times(
 ) -> io::Result<Vec<Duration>> {
     let (count, limit) = if options.smoke { (4, 1) } else { (2000, 800) };
     let path: PathBuf = path.to_owned();
-    thread(cpu, Duration::ZERO, move |runtime| async move {
+    thread(cpu, Duration::ZERO, MIB, move |runtime| async move {
         let file = zeroed_file(&runtime, &path).await?;
         if let Some(engine) = engine {
             file.fix_engine(engine);
@@ -296,10 +277,4 @@ fn sorted(times: &[Duration]) -> Vec<Duration> {
     let mut times = times.to_vec();
     times.sort_unstable();
     times
-}
-
-/// The `share` quantile of sorted times in microseconds.
-fn micros(sorted: &[Duration], share: f64) -> f64 {
-    let last = sorted.len() - 1;
-    sorted[(last as f64 * share) as usize].as_nanos() as f64 / 1000.0
 }
