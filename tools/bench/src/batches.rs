@@ -13,6 +13,8 @@ const RECORD_OVERHEAD_BYTES: usize = 21;
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchRules {
+    /// Whether each record travels by itself and as it is, without a batch around it.
+    pub is_plain: bool,
     /// `batch.size`.
     pub size_bytes: usize,
     /// `linger.ms`.
@@ -97,6 +99,10 @@ impl Batches {
 
     /// Adds a record; true if a batch of its partition was filled by it or had no room for it.
     pub fn add(&mut self, record: NewRecord<'_>, keep_each_time: bool) -> bool {
+        if self.rules.is_plain {
+            self.add_plain(&record);
+            return true;
+        }
         let payload_bytes = record.value.len() + record.key.map_or(0, <[u8]>::len);
         let has_room = self.open[record.place].as_ref().is_none_or(|open| {
             open.builder.size_bytes() + payload_bytes + RECORD_OVERHEAD_BYTES
@@ -121,6 +127,25 @@ impl Batches {
             self.close(record.place, record.intended);
         }
         is_full || !has_room
+    }
+
+    /// A message of its own; its key has chosen the partition and does not travel.
+    fn add_plain(&mut self, record: &NewRecord<'_>) {
+        let (mut bytes, mut intended) = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(record.value);
+        intended.clear();
+        intended.push(record.intended);
+        self.ready_bytes += bytes.len();
+        self.ready.push_back(Batch {
+            place: record.place,
+            bytes,
+            count: 1,
+            first_sequence: record.sequence,
+            payload_bytes: record.value.len() as u64,
+            intended,
+            ready_at: record.intended,
+        });
     }
 
     fn begin(&mut self, record: &NewRecord<'_>) {
@@ -195,14 +220,15 @@ impl Batches {
         self.ready.is_empty() && self.open.iter().all(Option::is_none)
     }
 
-    /// The batches of the next request, in order, one a partition.
+    /// The batches of the next request, in order, one a partition; one message where there are no batches.
     pub fn take_request(&mut self) -> Vec<Batch> {
         let mut taken: Vec<Batch> = Vec::new();
         let mut bytes = 0;
         while let Some(next) = self.ready.front() {
             let is_first = taken.is_empty();
             let doubled = taken.iter().any(|batch| batch.place == next.place);
-            if !is_first && (doubled || bytes + next.bytes.len() > self.rules.request_bytes_max) {
+            let alone = doubled || self.rules.is_plain;
+            if !is_first && (alone || bytes + next.bytes.len() > self.rules.request_bytes_max) {
                 break;
             }
             bytes += next.bytes.len();
@@ -233,6 +259,7 @@ mod tests {
 
     fn rules(size_bytes: usize, linger: Nanos) -> BatchRules {
         BatchRules {
+            is_plain: false,
             size_bytes,
             linger,
             request_bytes_max: 1000,
@@ -279,6 +306,20 @@ mod tests {
         assert_eq!(taken(&mut batches), [(1, 0, 1)]);
         batches.close_old(17, true);
         assert_eq!(taken(&mut batches), [(0, 2, 1)]);
+        assert!(batches.is_empty());
+    }
+
+    #[test]
+    fn plain_records_travel_one_by_one_as_they_are() {
+        let mut batches = Batches::new(BatchRules { is_plain: true, ..rules(16_384, 10) }, 2);
+        for (place, sequence) in [(0, 0), (0, 1), (1, 0)] {
+            assert!(add(&mut batches, place, sequence, 5));
+        }
+        assert_eq!(batches.next_expiry(), None, "nothing lingers");
+        assert_eq!(batches.ready[0].bytes, [0; 100]);
+        for expected in [(0, 0, 1), (0, 1, 1), (1, 0, 1)] {
+            assert_eq!(taken(&mut batches), [expected]);
+        }
         assert!(batches.is_empty());
     }
 

@@ -1,4 +1,4 @@
-//! Connections that come and go: each is opened when it is due, greeted (ApiVersions), and closed.
+//! Connections that come and go: each is opened when it is due, greeted (ApiVersions; INFO and CONNECT for NATS), and closed.
 //!
 //! A thread opens one connection at a time and blocks meanwhile, so the rate that can be reached is that of
 //! its threads; latency counts from when the connection was due, as everywhere.
@@ -13,8 +13,9 @@ use klamm::client::Address;
 use crate::chance::Chance;
 use crate::clock::{Clock, Nanos, SECOND};
 use crate::measure::{Ended, Message, Meter, Window};
-use crate::socket::Socket;
+use crate::wire::greet;
 use crate::worker::{Links, Pace, command, schedule};
+use crate::workload::Protocol;
 
 /// How often an idle thread looks for commands.
 const LOOK_EVERY: Nanos = 100_000_000;
@@ -23,6 +24,8 @@ const LOOK_EVERY: Nanos = 100_000_000;
 pub struct ChurnPlan {
     /// The run's clock.
     pub clock: Clock,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// Where connections go.
     pub address: Address,
     /// When they are opened.
@@ -43,7 +46,7 @@ pub fn run(plan: ChurnPlan, links: Links) {
 }
 
 fn churn(plan: &ChurnPlan, mut links: Links) -> Result<Ended> {
-    let first = Socket::connect(&plan.address, plan.timeout).map(|_| ());
+    let first = greet(plan.protocol, &plan.address, plan.timeout).map(drop);
     let is_there = first.is_ok();
     links.connected.send(first).context("the main thread is gone")?;
     if !is_there {
@@ -91,12 +94,12 @@ fn measured(window: Window, from: Nanos, to: Nanos) -> Nanos {
 
 fn open_one(plan: &ChurnPlan, due: Nanos, meter: &mut Meter, failures: &mut Vec<String>) {
     let began = plan.clock.now();
-    match Socket::connect(&plan.address, plan.timeout) {
-        Ok(socket) => {
+    match greet(plan.protocol, &plan.address, plan.timeout) {
+        Ok(connection) => {
             let now = plan.clock.now();
             meter.acknowledged(now, 1, 0, &[due]);
             meter.answered(now, began);
-            drop(socket);
+            drop(connection);
         }
         Err(error) => {
             meter.counts.failed += 1;

@@ -1,4 +1,4 @@
-//! What a run asks of the cluster outside of what it measures: topics, leaders, offsets, durability.
+//! What a run asks of a Kafka cluster outside of what it measures: topics, leaders, offsets, durability.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const DURABILITY_CONFIGS: &[&str] =
     &["flush.messages", "flush.ms", "min.insync.replicas", "unclean.leader.election.enable"];
 
 /// A connection for administration.
-pub struct Steward {
+pub struct KafkaSteward {
     runtime: Runtime,
     options: ClientOptions,
     admin: Admin,
@@ -37,9 +37,9 @@ pub struct Topic {
     pub is_new: bool,
 }
 
-impl Steward {
+impl KafkaSteward {
     /// Connects to the first broker that answers.
-    pub fn connect(bootstrap: &[Address]) -> Result<Steward> {
+    pub fn connect(bootstrap: &[Address]) -> Result<KafkaSteward> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut options = ClientOptions::new(bootstrap.to_vec(), CLIENT_ID);
         // A broker that is not there is said so at once, not after a minute.
@@ -51,7 +51,7 @@ impl Steward {
         })?;
         options.api_timeout = Duration::from_secs(60);
         let admin = Admin::new(Cluster::new(options.clone()));
-        Ok(Steward { runtime, options, admin })
+        Ok(KafkaSteward { runtime, options, admin })
     }
 
     /// Finds the topic, or makes it where `create` says so.

@@ -1,5 +1,6 @@
 //! One consuming connection: a fetch session over its partitions, and an account of every record.
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,11 +17,15 @@ use rustc_hash::FxHashMap;
 use crate::clock::{Clock, Nanos};
 use crate::ledger::Checker;
 use crate::measure::Meter;
+use crate::nats::subscriber::Subscriber;
 use crate::socket::{Socket, request};
+use crate::workload::Protocol;
 
 /// What a consumer is to do.
 #[derive(Clone, Debug)]
 pub struct ConsumerPlan {
+    /// What its broker speaks.
+    pub protocol: Protocol,
     /// Its number.
     pub id: usize,
     /// Each copy reads every partition once.
@@ -53,7 +58,39 @@ pub struct ConsumerPlan {
     pub ends_with_window: bool,
 }
 
-/// A consuming connection.
+/// A consuming connection of any protocol, as its thread drives it.
+pub trait Reading {
+    /// Connects; blocks until the broker has greeted.
+    fn connect(&mut self) -> Result<BorrowedFd<'_>>;
+    /// True where it reads nothing more.
+    fn is_done(&self) -> bool;
+    /// The window is over, or the user wants it to be.
+    fn end(&mut self);
+    /// Nothing more is written: ends when it has read everything that is there `now`.
+    fn stop_when_caught_up(&mut self, now: Nanos);
+    /// Asks for more where no question is open.
+    fn advance(&mut self, clock: Clock) -> Result<()>;
+    /// More room in the socket.
+    fn flush(&mut self) -> Result<()>;
+    /// Takes what has arrived.
+    fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()>;
+    /// The connection is of no use any more.
+    fn broke(&mut self, error: &anyhow::Error);
+    /// Time is up.
+    fn give_up(&mut self);
+    /// Which copy it read, its account, and what went wrong.
+    fn account(self: Box<Self>) -> (usize, Checker, Option<String>);
+}
+
+/// A consumer of the plan's protocol, not connected yet.
+pub fn reading(plan: ConsumerPlan) -> Box<dyn Reading> {
+    match plan.protocol {
+        Protocol::Kafka => Box::new(Consumer::new(plan)),
+        Protocol::Nats => Box::new(Subscriber::new(plan)),
+    }
+}
+
+/// A consuming connection of the Kafka protocol.
 pub struct Consumer {
     plan: ConsumerPlan,
     socket: Option<Socket>,
@@ -70,10 +107,8 @@ pub struct Consumer {
     /// Set once nothing more will be written: the next empty answer ends it.
     stop_after: Option<Nanos>,
     is_done: bool,
-    /// Its account.
-    pub checker: Checker,
-    /// What went wrong.
-    pub failure: Option<String>,
+    checker: Checker,
+    failure: Option<String>,
 }
 
 impl Consumer {
@@ -101,113 +136,9 @@ impl Consumer {
         consumer
     }
 
-    /// Connects; blocks until the broker has greeted.
-    pub fn connect(&mut self) -> Result<&Socket> {
-        let socket = Socket::connect(&self.plan.address, self.plan.timeout)?;
-        Ok(self.socket.insert(socket))
-    }
-
-    /// Which copy it reads.
-    pub fn copy(&self) -> usize {
-        self.plan.copy
-    }
-
-    /// True where it reads nothing more.
-    pub fn is_done(&self) -> bool {
-        self.is_done
-    }
-
-    /// The window is over, or the user wants it to be.
-    pub fn end(&mut self) {
-        self.is_done |= self.plan.ends_with_window;
-    }
-
-    /// Nothing more is written: ends with the first answer without records that was asked for after `now`.
-    pub fn stop_when_caught_up(&mut self, now: Nanos) {
-        self.stop_after = Some(now);
-    }
-
     fn has_reached_ends(&self) -> bool {
         let ends = self.plan.ends.as_ref();
         ends.is_some_and(|ends| self.positions.iter().zip(ends).all(|(at, end)| at >= end))
-    }
-
-    /// Asks for more where no question is open.
-    pub fn advance(&mut self, clock: Clock) -> Result<()> {
-        if self.is_done || self.asked_at.is_some() {
-            return Ok(());
-        }
-        let Some(socket) = &mut self.socket else { return Ok(()) };
-        let version = socket.versions.fetch;
-        let is_full = self.session_epoch <= 0 || version < 7;
-        let partition = |place: usize| FetchPartition {
-            partition: self.plan.partitions[place].0,
-            current_leader_epoch: -1,
-            fetch_offset: self.positions[place],
-            last_fetched_epoch: -1,
-            log_start_offset: -1,
-            partition_max_bytes: self.plan.partition_bytes_max,
-            ..FetchPartition::default()
-        };
-        let partitions: Vec<FetchPartition<'_>> = if is_full {
-            (0..self.positions.len()).map(partition).collect()
-        } else {
-            self.changed.iter().map(|place| partition(*place)).collect()
-        };
-        let topics = if partitions.is_empty() {
-            Vec::new()
-        } else {
-            vec![FetchTopic {
-                topic: self.plan.topic.as_str().into(),
-                partitions,
-                ..FetchTopic::default()
-            }]
-        };
-        let body = FetchRequest {
-            replica_id: -1,
-            max_wait_ms: self.plan.wait_ms_max,
-            min_bytes: self.plan.bytes_min,
-            max_bytes: self.plan.bytes_max,
-            session_id: if version < 7 { 0 } else { self.session_id },
-            session_epoch: if version < 7 { -1 } else { self.session_epoch },
-            topics,
-            ..FetchRequest::default()
-        };
-        self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
-        let buffer = std::mem::take(&mut self.frame);
-        let frame = request(buffer, (ApiKey::Fetch, version), self.correlation_id, |writer| {
-            body.encode(writer, version)
-        })?;
-        self.asked_at = Some(clock.now());
-        socket.send(&[&frame.bytes])?;
-        self.frame = frame.bytes;
-        self.changed.clear();
-        Ok(())
-    }
-
-    /// More room in the socket.
-    pub fn flush(&mut self) -> Result<()> {
-        self.socket.as_mut().map_or(Ok(()), Socket::flush)
-    }
-
-    /// Takes what has arrived.
-    pub fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
-        loop {
-            let Some(mut socket) = self.socket.take() else { return Ok(()) };
-            let more = socket.fill()?;
-            let mut at = 0;
-            while let Some(range) = socket.next_frame(at)? {
-                at = range.end;
-                let version = socket.versions.fetch;
-                self.receive_one(&socket.received()[range], version, clock, meter)?;
-            }
-            socket.consume(at);
-            self.socket = Some(socket);
-            self.advance(clock)?;
-            if !more {
-                return Ok(());
-            }
-        }
     }
 
     fn receive_one(
@@ -260,6 +191,7 @@ impl Consumer {
     /// Reads the batches of one partition; gives how many records there were.
     fn read(&mut self, place: usize, bytes: &[u8], now: Nanos, meter: &mut Meter) -> Result<u64> {
         let partition = self.plan.partitions[place].0;
+        let end = self.plan.ends.as_ref().map_or(i64::MAX, |ends| ends[place]);
         let mut found = 0;
         for batch in split(bytes) {
             let batch = match batch {
@@ -282,7 +214,8 @@ impl Consumer {
             let opened = batch.open(DecompressionCaps::default())?;
             for record in batch.records(&opened) {
                 let record = record?;
-                if record.offset.0 < self.positions[place] {
+                // What lies behind the end is another reader's.
+                if record.offset.0 < self.positions[place] || record.offset.0 >= end {
                     continue;
                 }
                 found += 1;
@@ -300,16 +233,108 @@ impl Consumer {
         }
         Ok(found)
     }
+}
 
-    /// The connection is of no use any more.
-    pub fn broke(&mut self, error: &anyhow::Error) {
+impl Reading for Consumer {
+    fn connect(&mut self) -> Result<BorrowedFd<'_>> {
+        let socket = Socket::connect(&self.plan.address, self.plan.timeout)?;
+        Ok(self.socket.insert(socket).connection.as_fd())
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    fn end(&mut self) {
+        self.is_done |= self.plan.ends_with_window;
+    }
+
+    /// Ends with the first answer without records that was asked for after `now`.
+    fn stop_when_caught_up(&mut self, now: Nanos) {
+        self.stop_after = Some(now);
+    }
+
+    fn advance(&mut self, clock: Clock) -> Result<()> {
+        if self.is_done || self.asked_at.is_some() {
+            return Ok(());
+        }
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        let version = socket.versions.fetch;
+        let is_full = self.session_epoch <= 0 || version < 7;
+        let partition = |place: usize| FetchPartition {
+            partition: self.plan.partitions[place].0,
+            current_leader_epoch: -1,
+            fetch_offset: self.positions[place],
+            last_fetched_epoch: -1,
+            log_start_offset: -1,
+            partition_max_bytes: self.plan.partition_bytes_max,
+            ..FetchPartition::default()
+        };
+        let partitions: Vec<FetchPartition<'_>> = if is_full {
+            (0..self.positions.len()).map(partition).collect()
+        } else {
+            self.changed.iter().map(|place| partition(*place)).collect()
+        };
+        let topics = if partitions.is_empty() {
+            Vec::new()
+        } else {
+            vec![FetchTopic {
+                topic: self.plan.topic.as_str().into(),
+                partitions,
+                ..FetchTopic::default()
+            }]
+        };
+        let body = FetchRequest {
+            replica_id: -1,
+            max_wait_ms: self.plan.wait_ms_max,
+            min_bytes: self.plan.bytes_min,
+            max_bytes: self.plan.bytes_max,
+            session_id: if version < 7 { 0 } else { self.session_id },
+            session_epoch: if version < 7 { -1 } else { self.session_epoch },
+            topics,
+            ..FetchRequest::default()
+        };
+        self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
+        let buffer = std::mem::take(&mut self.frame);
+        let frame = request(buffer, (ApiKey::Fetch, version), self.correlation_id, |writer| {
+            body.encode(writer, version)
+        })?;
+        self.asked_at = Some(clock.now());
+        socket.connection.send(&[&frame.bytes])?;
+        self.frame = frame.bytes;
+        self.changed.clear();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.socket.as_mut().map_or(Ok(()), |socket| socket.connection.flush())
+    }
+
+    fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
+        loop {
+            let Some(mut socket) = self.socket.take() else { return Ok(()) };
+            let more = socket.connection.fill()?;
+            while let Some(range) = socket.next_frame()? {
+                let (version, end) = (socket.versions.fetch, range.end);
+                let bytes = &socket.connection.received()[range];
+                self.receive_one(bytes, version, clock, meter)?;
+                socket.connection.consume(end);
+            }
+            self.socket = Some(socket);
+            self.advance(clock)?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn broke(&mut self, error: &anyhow::Error) {
         self.socket = None;
         self.is_done = true;
         self.failure = Some(format!("consumer {}: {error:#}", self.plan.id));
     }
 
-    /// Time is up.
-    pub fn give_up(&mut self) {
+    fn give_up(&mut self) {
         if self.plan.ends_with_window {
             self.is_done = true;
         }
@@ -317,6 +342,59 @@ impl Consumer {
             self.is_done = true;
             self.failure =
                 Some(format!("consumer {} did not catch up in the time given", self.plan.id));
+        }
+    }
+
+    fn account(self: Box<Self>) -> (usize, Checker, Option<String>) {
+        (self.plan.copy, self.checker, self.failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm::record::{BatchBuilder, BatchOptions};
+
+    use super::*;
+    use crate::measure::Window;
+    use crate::payload::{Payload, Stamp};
+
+    fn plan(start: i64, end: i64) -> ConsumerPlan {
+        ConsumerPlan {
+            protocol: Protocol::Kafka,
+            id: 0,
+            copy: 0,
+            run: None,
+            address: Address { host: "localhost".to_owned(), port: 9092 },
+            topic: "t".to_owned(),
+            partitions: vec![(0, start)],
+            ends: Some(vec![end]),
+            bytes_min: 1,
+            bytes_max: 1 << 20,
+            partition_bytes_max: 1 << 20,
+            wait_ms_max: 500,
+            timeout: Duration::from_secs(1),
+            is_timed: false,
+            is_cold: true,
+            ends_with_window: true,
+        }
+    }
+
+    /// Five records, the last two of them written by another run's producer of the same number.
+    #[test]
+    fn only_what_lies_between_start_and_end_is_read() {
+        for (start, end, expected) in [(0, 3, 3), (1, 3, 2), (2, 3, 1)] {
+            let mut payload = Payload::new(1, 0.0);
+            let mut batch = BatchBuilder::new(BatchOptions::default());
+            for (run, sequence) in [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)] {
+                let stamp = Stamp { run, producer: 0, partition: 0, sequence, intended: 0 };
+                batch.append(0, None, Some(payload.value(&stamp, 40)), &[]);
+            }
+            let mut consumer = Consumer::new(plan(start, end));
+            let window = Window { begin: 0, from: 0, until: Nanos::MAX, patience: 0 };
+            let found = consumer.read(0, &batch.finish(), 1, &mut Meter::new(window)).unwrap();
+            assert_eq!((found, consumer.checker.tally.read), (expected, expected));
+            assert_eq!(consumer.checker.tally.duplicates, 0);
+            assert!(consumer.has_reached_ends());
         }
     }
 }

@@ -34,11 +34,20 @@ impl Contender {
         Ok(Contender { system: system.trim().parse()?, durability })
     }
 
+    /// Which server it is measured on: systems whose topics say how durable they are need one only.
+    fn seat(self) -> Seat {
+        let of_server = self.system.durability_of_server(self.durability).is_some();
+        (self.system, of_server.then_some(self.durability))
+    }
+
     /// As the results name it.
     pub fn name(self) -> String {
         format!("{} {}", self.system.name(), self.durability.name())
     }
 }
+
+/// A system, with its durability where its server decides that.
+type Seat = (System, Option<Durability>);
 
 /// How a comparison is made.
 pub struct Contest<'a> {
@@ -68,9 +77,10 @@ pub struct Stage<'a> {
 
 impl Contest<'_> {
     /// Measures all, A B A B; an interrupt ends it with what there is.
-    pub fn run(&self, stage: &mut Stage<'_>) -> Result<(Vec<Outcome>, Comparison)> {
+    pub fn run(mut self, stage: &mut Stage<'_>) -> Result<(Vec<Outcome>, Comparison)> {
         ensure!(self.contenders.len() > 1, "a comparison is between two systems at least");
         ensure!(self.repetitions > 0, "repetitions: at least 1");
+        let lacks = self.without_the_unable(stage)?;
         let mut servers = self.start(stage)?;
         let mut outcomes = Vec::new();
         'all: for repetition in 0..self.repetitions {
@@ -81,12 +91,11 @@ impl Contest<'_> {
             }
             for step in &self.file.steps {
                 for contender in &order {
-                    let server = server_of(&mut servers, contender.system)?;
+                    let server = server_of(&mut servers, **contender)?;
                     let note = format!("{} of {}", repetition + 1, self.repetitions);
                     stage.live.note(&note);
                     let knobs = self.knobs_of(**contender, server, &step.knobs)?;
-                    let name = Some(contender.name());
-                    let outcome = self.one(stage, &knobs, step.name.clone(), name)?;
+                    let outcome = self.one(stage, &knobs, step.name.clone(), **contender)?;
                     let interrupted = outcome.interrupted;
                     outcomes.push(outcome);
                     if interrupted {
@@ -97,42 +106,52 @@ impl Contest<'_> {
             }
         }
         let sides: Vec<String> = self.contenders.iter().map(|contender| contender.name()).collect();
-        let comparison = compare(&outcomes, &sides, self.method(&servers))?;
+        let comparison = compare(&outcomes, &sides, self.method(&servers, &lacks))?;
         Ok((outcomes, comparison))
     }
 
-    fn method(&self, servers: &[(System, Server)]) -> String {
+    fn method(&self, servers: &[(Seat, Server)], lacks: &[String]) -> String {
         let own_group = servers.iter().all(|(_, server)| server.cgroup().is_some());
-        format!(
+        let mut method = format!(
             "{} interleaved repetitions, medians [smallest – largest]; all systems run throughout, the others idle; CPU and memory by {}; cores are shared with the tool",
             self.repetitions,
             if own_group { "control group" } else { "process" }
-        )
+        );
+        for lack in lacks {
+            method.push_str("; ");
+            method.push_str(lack);
+        }
+        method
     }
 
-    fn start(&self, stage: &mut Stage<'_>) -> Result<Vec<(System, Server)>> {
-        let mut servers: Vec<(System, Server)> = Vec::new();
+    fn start(&self, stage: &mut Stage<'_>) -> Result<Vec<(Seat, Server)>> {
+        let mut servers: Vec<(Seat, Server)> = Vec::new();
         for contender in &self.contenders {
-            if servers.iter().any(|(system, _)| *system == contender.system) {
+            let seat = contender.seat();
+            if servers.iter().any(|(taken, _)| *taken == seat) {
                 continue;
             }
-            let system = contender.system;
-            stage.live.note(&format!("starting {}", system.name()));
-            let mut server = Server::set_up(system, &self.place, system.name())?;
+            let (system, durability) = (contender.system, contender.durability);
+            let name = match seat.1 {
+                Some(durability) => format!("{}-{}", system.name(), durability.name()),
+                None => system.name().to_owned(),
+            };
+            stage.live.note(&format!("starting {name}"));
+            let mut server = Server::set_up(system, durability, &self.place, &name)?;
             server.start(stage.clock)?;
-            servers.push((system, server));
+            servers.push((seat, server));
         }
         for contender in self.contenders.iter().filter(|contender| contender.system.warms_up()) {
             if self.jvm_warm_up.is_zero() {
                 continue;
             }
             stage.live.note(&format!("warming {}", contender.name()));
-            let server = server_of(&mut servers, contender.system)?;
+            let server = server_of(&mut servers, *contender)?;
             let step = self.file.steps.first().context("a workload has a step")?;
             let mut knobs = self.knobs_of(*contender, server, &step.knobs)?;
             knobs.warm_up = Some("0s".to_owned());
             knobs.duration = Some(format!("{}ms", self.jvm_warm_up.as_millis()));
-            self.one(stage, &knobs, Some("warm-up".to_owned()), Some(contender.name()))?;
+            self.one(stage, &knobs, Some("warm-up".to_owned()), *contender)?;
         }
         Ok(servers)
     }
@@ -141,6 +160,7 @@ impl Contest<'_> {
     fn knobs_of(&self, contender: Contender, server: &Server, step: &Knobs) -> Result<Knobs> {
         let mut knobs = self.knobs.over(step)?;
         knobs.bootstrap_server = Some(server.address().to_string());
+        knobs.protocol = Some(contender.system.protocol().name().to_owned());
         knobs.topic_config.retain(|config| !config.starts_with("flush."));
         knobs.topic_config.push(contender.durability.topic_config());
         knobs.server_pid = server.pid().into_iter().collect();
@@ -153,7 +173,7 @@ impl Contest<'_> {
         stage: &mut Stage<'_>,
         knobs: &Knobs,
         step: Option<String>,
-        system: Option<String>,
+        contender: Contender,
     ) -> Result<Outcome> {
         let workload = Workload::new(self.file.kind, knobs)?;
         let mut setting = Setting {
@@ -162,14 +182,44 @@ impl Contest<'_> {
             live: stage.live,
             name: self.file.name.clone(),
             step,
-            system,
+            system: Some(contender.name()),
         };
-        run(&workload, &mut setting)
+        let mut outcome = run(&workload, &mut setting)?;
+        if let Some(meaning) = contender.system.durability_of_server(contender.durability) {
+            meaning.clone_into(&mut outcome.durability);
+        }
+        Ok(outcome)
+    }
+
+    /// Takes out who cannot run the workload, and says why; nobody is started yet.
+    fn without_the_unable(&mut self, stage: &mut Stage<'_>) -> Result<Vec<String>> {
+        let mut lacks = Vec::new();
+        let mut able = Vec::new();
+        for contender in &self.contenders {
+            let mut lack = None;
+            for step in &self.file.steps {
+                let workload = Workload::new(self.file.kind, &self.knobs.over(&step.knobs)?)?;
+                lack = lack.or(workload.lack_of(contender.system.protocol()));
+            }
+            match lack {
+                None => able.push(*contender),
+                Some(lack) => {
+                    let name = contender.name();
+                    lacks.push(format!("{} is not available for {name}: {lack}", self.file.name));
+                }
+            }
+        }
+        self.contenders = able;
+        for lack in &lacks {
+            stage.live.note(lack);
+        }
+        ensure!(self.contenders.len() > 1, "nothing is left to compare: {}", lacks.join("; "));
+        Ok(lacks)
     }
 }
 
-fn server_of(servers: &mut [(System, Server)], system: System) -> Result<&mut Server> {
-    let found = servers.iter_mut().find(|(one, _)| *one == system);
+fn server_of(servers: &mut [(Seat, Server)], contender: Contender) -> Result<&mut Server> {
+    let found = servers.iter_mut().find(|(seat, _)| *seat == contender.seat());
     Ok(&mut found.context("every contender's system was started")?.1)
 }
 
@@ -183,6 +233,8 @@ mod tests {
             ("klamm", Some("klamm durable")),
             ("kafka:relaxed", Some("kafka relaxed")),
             ("kafka:durable", Some("kafka durable")),
+            ("nats", Some("nats durable")),
+            ("nats:relaxed", Some("nats relaxed")),
             ("kafka:fast", None),
             ("rabbit", None),
         ] {

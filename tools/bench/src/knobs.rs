@@ -14,6 +14,9 @@ pub struct Knobs {
     /// Brokers to begin with [default: localhost:9092]
     #[arg(long, value_name = "HOST:PORT,…", help_heading = "Cluster")]
     pub bootstrap_server: Option<String>,
+    /// What they speak: kafka, or nats for JetStream, where each record is a message [default: kafka]
+    #[arg(long, help_heading = "Cluster")]
+    pub protocol: Option<String>,
     /// Topic; created if it is not there, and kept [default: a fresh one, deleted at the end]
     #[arg(long, help_heading = "Cluster")]
     pub topic: Option<String>,
@@ -165,6 +168,7 @@ impl Knobs {
         let text = |text: &str| Some(text.to_owned());
         Knobs {
             bootstrap_server: text("localhost:9092"),
+            protocol: text("kafka"),
             replication_factor: Some(1),
             throughput: text("-1"),
             arrival: text("constant"),

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use klamm::client::Address;
 
 use crate::clock::{Clock, Nanos, SECOND};
+use crate::compare::Durability;
 use crate::knobs::Knobs;
 use crate::outcome::Outcome;
-use crate::probe::first_acknowledgement;
+use crate::probe::{First, first_acknowledgement};
 use crate::run::{Setting, run};
 use crate::systems::{Place, Server, System};
 use crate::workload::{Kind, Workload};
@@ -27,13 +28,13 @@ pub fn startup(
     ensure!(repetitions > 0, "repetitions: at least 1");
     let mut found = Vec::new();
     for repetition in 0..repetitions {
-        let mut server = Server::set_up(system, place, &format!("startup-{repetition}"))?;
+        let mut server =
+            Server::set_up(system, Durability::Durable, place, &format!("startup-{repetition}"))?;
         let address = server.address().clone();
         let began = clock.now();
         server.spawn()?;
-        let at = first_acknowledgement(clock, &address, "startup", 1, START_WITHIN, &mut || {
-            server.check_alive()
-        })?;
+        let first = First { protocol: system.protocol(), address: &address, topic: "startup" };
+        let at = first_acknowledgement(clock, &first, START_WITHIN, &mut || server.check_alive())?;
         found.push((at - began) as f64 / 1e6);
         progress(&format!("start {}: {:.1} ms", repetition + 1, (at - began) as f64 / 1e6));
     }
@@ -57,10 +58,11 @@ pub fn recovery(
     setting: &mut Setting<'_>,
 ) -> Result<Recovery> {
     let clock = setting.clock;
-    let mut server = Server::set_up(system, place, "recovery")?;
+    let mut server = Server::set_up(system, Durability::Durable, place, "recovery")?;
     server.start(clock)?;
     let mut knobs = knobs.clone();
     knobs.bootstrap_server = Some(server.address().to_string());
+    knobs.protocol = Some(system.protocol().name().to_owned());
     knobs.verify = Some(true);
     let mut workload = Workload::new(Kind::Produce, &knobs)?;
     workload.reconnects = true;
@@ -83,8 +85,8 @@ fn kill_and_restart(
     server.kill()?;
     let began = clock.now();
     server.spawn()?;
-    let at = first_acknowledgement(clock, address, "after-recovery", 1, START_WITHIN, &mut || {
-        server.check_alive()
-    })?;
+    let protocol = server.system().protocol();
+    let first = First { protocol, address, topic: "after-recovery" };
+    let at = first_acknowledgement(clock, &first, START_WITHIN, &mut || server.check_alive())?;
     Ok(((at - began) as f64 / SECOND as f64 * 1000.0, server))
 }

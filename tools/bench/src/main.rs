@@ -2,13 +2,14 @@
 //!
 //! - [`options`], [`knobs`], [`workload`]: what a user may ask for.
 //! - [`run`]: one run, from topic to verdict; [`session`] its threads; [`worker`] one of them, over a [`poller`]
-//!   with many [`producer`]s and [`consumer`]s, each with a [`socket`]; [`churn`] is the other kind of thread.
+//!   with many [`producer`]s and [`consumer`]s as [`plans`] share them out; [`churn`] is the other kind of thread.
+//! - [`connection`]: bytes; [`socket`] and [`nats`]: what is spoken over it; [`wire`]: a producer's choice of them.
 //! - [`schedule`], [`sizes`], [`keys`], [`payload`], [`batches`], [`chance`]: what is sent, and when.
 //! - [`measure`], [`ledger`], [`accounting`], [`verdict`]: what is found.
 //! - [`outcome`], [`table`], [`live`], [`report`]: how it is told.
 //! - [`file`]: saved workloads; [`ramp`], [`floor`], [`lifecycle`] (with its [`probe`]): other measurements.
 //! - [`systems`], [`contest`], [`compare`]: systems that the tool starts itself, side by side.
-//! - [`commands`]: the command line's words, carried out; [`cluster`]: what is asked around a run.
+//! - [`commands`]: the command line's words, carried out; [`steward`] with [`cluster`]: what is asked around a run.
 //!
 //! Invariants: latency counts from the intended send time, and what was due but never sent counts as well;
 //! nothing is shared between threads, which talk over bounded channels; no record is sent that cannot be
@@ -24,6 +25,7 @@ mod clock;
 mod cluster;
 mod commands;
 mod compare;
+mod connection;
 mod consumer;
 mod contest;
 mod file;
@@ -34,9 +36,11 @@ mod ledger;
 mod lifecycle;
 mod live;
 mod measure;
+mod nats;
 mod options;
 mod outcome;
 mod payload;
+mod plans;
 mod poller;
 mod probe;
 mod producer;
@@ -47,9 +51,11 @@ mod schedule;
 mod session;
 mod sizes;
 mod socket;
+mod steward;
 mod systems;
 mod table;
 mod verdict;
+mod wire;
 mod worker;
 mod workload;
 

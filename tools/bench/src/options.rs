@@ -80,7 +80,7 @@ pub struct RampOptions {
 pub struct CompareOptions {
     /// The workload file
     pub file: PathBuf,
-    /// Systems to compare with: kafka, kafka:relaxed, klamm:relaxed (durable where it does not say)
+    /// Systems to compare with: kafka, kafka:relaxed, nats, nats:relaxed, klamm:relaxed (durable where it does not say)
     #[arg(long, value_name = "SYSTEMS", value_delimiter = ',', required = true)]
     pub against: Vec<String>,
     /// The system that is compared with them
@@ -106,7 +106,7 @@ pub struct CompareOptions {
 /// Starts of a system.
 #[derive(Args, Debug)]
 pub struct LifecycleOptions {
-    /// klamm or kafka
+    /// klamm, kafka or nats
     #[arg(long, default_value = "klamm")]
     pub system: String,
     /// How often
@@ -120,7 +120,7 @@ pub struct LifecycleOptions {
 /// A kill in the middle of a load.
 #[derive(Args, Debug)]
 pub struct RecoveryOptions {
-    /// klamm or kafka
+    /// klamm, kafka or nats
     #[arg(long, default_value = "klamm")]
     pub system: String,
     /// When it is killed, from the program's start of the load on

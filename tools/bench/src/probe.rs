@@ -16,9 +16,12 @@ use klamm::protocol::reader::Reader;
 use klamm::protocol::types::Records;
 use klamm::protocol::writer::Writer;
 use klamm::record::{BatchBuilder, BatchOptions};
+use serde_json::json;
 
 use crate::clock::{Clock, Nanos, nanos};
+use crate::nats::{self, socket::NatsSocket};
 use crate::socket::request;
+use crate::workload::Protocol;
 
 /// Versions that every broker of today has.
 const CREATE_TOPICS_VERSION: i16 = 5;
@@ -28,43 +31,67 @@ const PAUSE: Nanos = 500_000;
 /// For one answer; a broker may be slow, and is asked again on a new connection after that.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Tries until a record of a new topic is acknowledged; gives the time of that.
+/// The record that is waited for: the first of a topic with one partition, which it makes where it is not there.
+#[derive(Clone, Copy, Debug)]
+pub struct First<'a> {
+    /// What the broker speaks.
+    pub protocol: Protocol,
+    /// Where it will listen.
+    pub address: &'a Address,
+    /// The topic.
+    pub topic: &'a str,
+}
+
+/// Tries until the record is acknowledged; gives the time of that.
 pub fn first_acknowledgement(
     clock: Clock,
-    address: &Address,
-    topic: &str,
-    partitions: i32,
+    first: &First<'_>,
     patience: Duration,
     check_alive: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Nanos> {
     let deadline = clock.now() + nanos(patience);
-    let mut last = String::new();
     let mut tries = 0u64;
     loop {
-        match TcpStream::connect((address.host.as_str(), address.port)) {
-            Ok(stream) => match produce_one(stream, topic, partitions) {
-                Ok(()) => return Ok(clock.now()),
-                Err(error) => last = format!("{error:#}"),
-            },
-            Err(error) => last.replace_range(.., &error.to_string()),
-        }
+        let last = match produce_one(first) {
+            Ok(()) => return Ok(clock.now()),
+            Err(error) => error,
+        };
         tries += 1;
         // Asking after the process costs more than a try.
         if tries.is_multiple_of(64) {
             check_alive()?;
         }
-        ensure!(clock.now() < deadline, "no record was acknowledged in time: {last}");
+        ensure!(clock.now() < deadline, "no record was acknowledged in time: {last:#}");
         clock.sleep_until(clock.now() + PAUSE);
     }
 }
 
-fn produce_one(mut stream: TcpStream, topic: &str, partitions: i32) -> Result<()> {
+fn produce_one(first: &First<'_>) -> Result<()> {
+    match first.protocol {
+        Protocol::Kafka => produce_to_kafka(first),
+        Protocol::Nats => publish_to_nats(first),
+    }
+}
+
+fn publish_to_nats(first: &First<'_>) -> Result<()> {
+    let mut socket = NatsSocket::connect(first.address, ANSWER_WITHIN)?;
+    let (stream, subject) = (nats::stream(first.topic, 0), nats::subject(first.topic, 0));
+    let config = json!({ "name": stream, "subjects": [subject], "storage": "file" });
+    socket.ask(&format!("STREAM.CREATE.{stream}"), &config)?;
+    let answer = socket.publish_and_wait(&subject, b"first")?;
+    ensure!(answer.get("seq").is_some(), "it answers {answer}");
+    Ok(())
+}
+
+fn produce_to_kafka(first: &First<'_>) -> Result<()> {
+    let topic = first.topic;
+    let mut stream = TcpStream::connect((first.address.host.as_str(), first.address.port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
     let create = CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: topic.into(),
-            num_partitions: partitions,
+            num_partitions: 1,
             replication_factor: 1,
             ..CreatableTopic::default()
         }],

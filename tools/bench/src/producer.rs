@@ -1,18 +1,11 @@
 //! One producing connection: takes what is due, collects it into batches, keeps requests in flight.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use klamm::client::{Address, wall_clock_ms};
-use klamm::model::ErrorCode;
-use klamm::protocol::api_key::ApiKey;
-use klamm::protocol::frame;
-use klamm::protocol::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use klamm::protocol::produce_response::ProduceResponse;
-use klamm::protocol::reader::Reader;
-use klamm::protocol::types::Records;
-use rustc_hash::FxHashMap;
 
 use crate::batches::{Batch, BatchRules, Batches, NewRecord};
 use crate::chance::Chance;
@@ -23,7 +16,8 @@ use crate::measure::Meter;
 use crate::payload::{Payload, Stamp};
 use crate::schedule::Schedule;
 use crate::sizes::Sizes;
-use crate::socket::{Socket, request};
+use crate::wire::{Answer, Wire};
+use crate::workload::Protocol;
 
 /// Between two looks at what is due, where lingering makes exactness needless.
 const LINGER_STEP: Nanos = 250_000;
@@ -33,6 +27,8 @@ const PULL_MAX: usize = 16_384;
 /// What a producer is to do.
 #[derive(Clone, Debug)]
 pub struct ProducerPlan {
+    /// What its broker speaks.
+    pub protocol: Protocol,
     /// Its number.
     pub id: u16,
     /// Of this run.
@@ -45,7 +41,7 @@ pub struct ProducerPlan {
     pub partitions: Vec<i32>,
     /// `acks`: 0, 1 or -1.
     pub acks: i16,
-    /// `max.in.flight.requests.per.connection`.
+    /// Requests in flight; where each record travels by itself, messages.
     pub in_flight_max: usize,
     /// `request.timeout.ms`.
     pub timeout: Duration,
@@ -66,7 +62,7 @@ struct InFlight {
 /// A producing connection.
 pub struct Producer {
     plan: ProducerPlan,
-    socket: Option<Socket>,
+    wire: Option<Wire>,
     schedule: Schedule,
     chooser: Chooser,
     chance: Chance,
@@ -78,7 +74,6 @@ pub struct Producer {
     /// When the last answer made room.
     room_since: Nanos,
     correlation_id: i32,
-    frame: Vec<u8>,
     retry_at: Option<Nanos>,
     /// What went wrong.
     pub failures: Vec<String>,
@@ -93,14 +88,13 @@ impl Producer {
             sent: vec![Sent::default(); places],
             offsets: vec![0; places],
             plan,
-            socket: None,
+            wire: None,
             schedule: Schedule::closed(0, 0),
             chooser,
             chance,
             in_flight: VecDeque::new(),
             room_since: 0,
             correlation_id: 0,
-            frame: Vec::new(),
             retry_at: None,
             failures: Vec::new(),
         }
@@ -112,14 +106,14 @@ impl Producer {
     }
 
     /// Connects; blocks until the broker has greeted.
-    pub fn connect(&mut self) -> Result<&Socket> {
-        let socket = Socket::connect(&self.plan.address, self.plan.timeout)?;
-        Ok(self.socket.insert(socket))
+    pub fn connect(&mut self) -> Result<BorrowedFd<'_>> {
+        let wire = Wire::connect(&self.plan)?;
+        Ok(self.wire.insert(wire).as_fd())
     }
 
     /// True where nothing is left to send or to wait for.
     pub fn is_done(&self, now: Nanos) -> bool {
-        let is_over = self.socket.is_none() && self.retry_at.is_none();
+        let is_over = self.wire.is_none() && self.retry_at.is_none();
         let is_last = self.schedule.next_due(now).is_none();
         is_over || (is_last && self.in_flight.is_empty() && self.batches.is_empty())
     }
@@ -136,10 +130,21 @@ impl Producer {
         payload: &mut Payload,
         meter: &mut Meter,
     ) -> Result<Option<Nanos>> {
+        let next = self.send_all(clock, payload, meter)?;
+        self.wire.as_mut().map_or(Ok(()), Wire::push)?;
+        Ok(next)
+    }
+
+    fn send_all(
+        &mut self,
+        clock: Clock,
+        payload: &mut Payload,
+        meter: &mut Meter,
+    ) -> Result<Option<Nanos>> {
         loop {
             let now = clock.now();
-            let Some(socket) = &self.socket else { return Ok(self.retry_at) };
-            if self.in_flight.len() >= self.plan.in_flight_max || socket.is_blocked() {
+            let Some(wire) = &self.wire else { return Ok(self.retry_at) };
+            if self.in_flight.len() >= self.plan.in_flight_max || wire.is_blocked() {
                 return Ok(None);
             }
             self.pull(now, payload);
@@ -190,38 +195,8 @@ impl Producer {
     fn send(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
         let mut batches = self.batches.take_request();
         self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
-        let socket = self.socket.as_mut().context("a request is sent while connected")?;
-        let version = socket.versions.produce;
-        let parts = batches.iter().zip(0..).map(|(batch, id)| PartitionProduceData {
-            index: self.plan.partitions[batch.place],
-            records: Records::External { id, len: batch.bytes.len() as u32 },
-            ..PartitionProduceData::default()
-        });
-        let body = ProduceRequest {
-            transactional_id: None,
-            acks: self.plan.acks,
-            timeout_ms: i32::try_from(self.plan.timeout.as_millis()).unwrap_or(i32::MAX),
-            topic_data: vec![TopicProduceData {
-                name: self.plan.topic.as_str().into(),
-                partition_data: parts.collect(),
-                ..TopicProduceData::default()
-            }],
-            ..ProduceRequest::default()
-        };
-        let buffer = std::mem::take(&mut self.frame);
-        let frame = request(buffer, (ApiKey::Produce, version), self.correlation_id, |writer| {
-            body.encode(writer, version)
-        })?;
-        let stretches: Vec<&[u8]> = frame
-            .stretches()
-            .map(|stretch| match stretch {
-                frame::Stretch::Bytes(bytes) => bytes,
-                frame::Stretch::External(external) => &batches[external.id as usize].bytes[..],
-            })
-            .collect();
-        let sent_at = clock.now();
-        socket.send(&stretches)?;
-        self.frame = frame.bytes;
+        let wire = self.wire.as_mut().context("a request is sent while connected")?;
+        let sent_at = wire.send(&self.plan, self.correlation_id, &batches, clock)?;
         if self.schedule.is_closed() {
             for batch in &mut batches {
                 batch.intended[0] = sent_at;
@@ -241,18 +216,13 @@ impl Producer {
     /// Takes the answers that have arrived.
     pub fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()> {
         loop {
-            let Some(socket) = &mut self.socket else { return Ok(()) };
-            let more = socket.fill()?;
+            let Some(wire) = &mut self.wire else { return Ok(()) };
+            let more = wire.fill()?;
             let now = clock.now();
-            let mut at = 0;
-            while let Some(range) =
-                self.socket.as_ref().map(|s| s.next_frame(at)).transpose()?.flatten()
+            while let Some(wire) = &mut self.wire
+                && let Some(answer) = wire.next_answer(&self.plan)?
             {
-                at = range.end;
-                self.receive_one(range, now, meter)?;
-            }
-            if let Some(socket) = &mut self.socket {
-                socket.consume(at);
+                self.receive_one(&answer, now, meter)?;
             }
             if !more {
                 return Ok(());
@@ -260,52 +230,38 @@ impl Producer {
         }
     }
 
-    fn receive_one(
-        &mut self,
-        range: std::ops::Range<usize>,
-        now: Nanos,
-        meter: &mut Meter,
-    ) -> Result<()> {
-        let socket = self.socket.as_ref().context("an answer comes from a connection")?;
-        let version = socket.versions.produce;
-        let bytes = &socket.received()[range];
-        let (correlation_id, body) = frame::response(bytes, ApiKey::Produce, version)?;
-        let answer = ProduceResponse::decode(&mut Reader::new(body), version)?;
-        let mut request = self.in_flight.pop_front().context("an answer that nobody asked for")?;
-        ensure!(correlation_id == request.correlation_id, "an answer to another request");
+    fn receive_one(&mut self, answer: &Answer, now: Nanos, meter: &mut Meter) -> Result<()> {
+        // Kafka answers in order; NATS does so for each stream.
+        let is_answered = |request: &InFlight| request.correlation_id == answer.correlation_id;
+        let at = self.in_flight.iter().position(is_answered);
+        let request = at.and_then(|at| self.in_flight.remove(at));
+        let mut request = request.context("an answer that nobody asked for")?;
+        ensure!(self.plan.protocol == Protocol::Nats || at == Some(0), "an answer out of turn");
         if self.in_flight.len() + 1 == self.plan.in_flight_max {
             self.room_since = now;
         }
         let mut refused = Vec::new();
-        let answers = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
-        let by_partition: FxHashMap<i32, (i16, i64)> =
-            answers.map(|part| (part.index, (part.error_code, part.base_offset))).collect();
         for (at, batch) in request.batches.iter().enumerate() {
             let partition = self.plan.partitions[batch.place];
-            let (code, offset) = by_partition.get(&partition).copied().unwrap_or((-1, -1));
-            if code != 0 {
-                refused.push(at);
-                let error = ErrorCode::from_code(code);
-                note(
-                    &mut self.failures,
-                    format!(
-                        "{}-{partition} refused records: {error}: {}",
-                        self.plan.topic,
-                        error.message()
-                    ),
-                );
-            } else if offset >= 0 {
-                let expected = &mut self.offsets[batch.place];
-                if offset < *expected {
-                    note(
-                        &mut self.failures,
-                        format!(
-                            "{}-{partition} gave offset {offset} to a batch although {expected} was the least that was free",
-                            self.plan.topic
-                        ),
-                    );
+            match answer.part(at, partition) {
+                Err(refusal) => {
+                    refused.push(at);
+                    note(&mut self.failures, refusal);
                 }
-                *expected = offset + batch.count as i64;
+                Ok(offset) if offset >= 0 => {
+                    let expected = &mut self.offsets[batch.place];
+                    if offset < *expected {
+                        note(
+                            &mut self.failures,
+                            format!(
+                                "{}-{partition} gave offset {offset} to a batch although {expected} was the least that was free",
+                                self.plan.topic
+                            ),
+                        );
+                    }
+                    *expected = offset + batch.count as i64;
+                }
+                Ok(_) => {}
             }
         }
         for at in refused.into_iter().rev() {
@@ -342,12 +298,12 @@ impl Producer {
 
     /// More room in the socket.
     pub fn flush(&mut self) -> Result<()> {
-        self.socket.as_mut().map_or(Ok(()), Socket::flush)
+        self.wire.as_mut().map_or(Ok(()), Wire::flush)
     }
 
     /// The connection is of no use any more: what was in flight may have arrived or not.
     pub fn broke(&mut self, error: &anyhow::Error, now: Nanos, meter: &mut Meter) {
-        self.socket = None;
+        self.wire = None;
         let in_flight: Vec<Batch> =
             self.in_flight.drain(..).flat_map(|request| request.batches).collect();
         for batch in in_flight {
@@ -362,15 +318,15 @@ impl Producer {
     }
 
     /// Connects again where that is wanted; `None` while the broker is not there.
-    pub fn reconnect(&mut self, now: Nanos) -> Option<&Socket> {
+    pub fn reconnect(&mut self, now: Nanos) -> Option<BorrowedFd<'_>> {
         if self.retry_at.is_none_or(|at| now < at) {
             return None;
         }
-        match Socket::connect(&self.plan.address, self.plan.timeout) {
-            Ok(socket) => {
+        match Wire::connect(&self.plan) {
+            Ok(wire) => {
                 self.retry_at = None;
                 self.room_since = now;
-                Some(self.socket.insert(socket))
+                Some(self.wire.insert(wire).as_fd())
             }
             Err(_) => {
                 self.retry_at = Some(now + 1_000_000);
@@ -394,7 +350,7 @@ impl Producer {
                 ),
             );
         }
-        self.socket = None;
+        self.wire = None;
         self.retry_at = None;
         let in_flight = self.in_flight.drain(..).flat_map(|request| request.batches);
         let mut count = 0;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::chance::Chance;
 use crate::clock::{Clock, Nanos, SECOND};
-use crate::consumer::{Consumer, ConsumerPlan};
+use crate::consumer::{ConsumerPlan, Reading, reading};
 use crate::keys::Chooser;
 use crate::measure::{Ended, Message, Meter, Window};
 use crate::payload::Payload;
@@ -76,7 +76,7 @@ pub struct Links {
 
 enum Actor {
     Producer(Box<Producer>),
-    Consumer(Box<Consumer>),
+    Consumer(Box<dyn Reading>),
 }
 
 struct Worker {
@@ -141,7 +141,7 @@ fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
     let actors: Vec<Actor> = producers
         .into_iter()
         .map(|(producer, _)| Actor::Producer(Box::new(producer)))
-        .chain(consumers.into_iter().map(|consumer| Actor::Consumer(Box::new(consumer))))
+        .chain(consumers.into_iter().map(Actor::Consumer))
         .collect();
     let worker = Worker {
         clock: plan.clock,
@@ -176,7 +176,7 @@ pub fn schedule(pace: &Pace, window: Window, chance: &mut Chance) -> Schedule {
     }
 }
 
-type Connected = (Vec<(Producer, Chance)>, Vec<Consumer>);
+type Connected = (Vec<(Producer, Chance)>, Vec<Box<dyn Reading>>);
 
 fn connect(plan: &WorkerPlan, poller: &Poller) -> Result<Connected> {
     let mut producers = Vec::new();
@@ -185,13 +185,13 @@ fn connect(plan: &WorkerPlan, poller: &Poller) -> Result<Connected> {
     for (producer, pace, chooser) in &plan.producers {
         let seed = plan.seed.wrapping_add(pace.place.0 as u64);
         let mut one = Producer::new(producer.clone(), chooser.clone(), Chance::new(seed));
-        poller.add(one.connect()?.as_fd(), token)?;
+        poller.add(one.connect()?, token)?;
         producers.push((one, Chance::new(!seed)));
         token += 1;
     }
     for consumer in &plan.consumers {
-        let mut one = Consumer::new(consumer.clone());
-        poller.add(one.connect()?.as_fd(), token)?;
+        let mut one = reading(consumer.clone());
+        poller.add(one.connect()?, token)?;
         consumers.push(one);
         token += 1;
     }
@@ -333,7 +333,7 @@ impl Worker {
             && let Some(socket) = producer.reconnect(now)
         {
             self.meter.counts.connects += 1;
-            if let Err(error) = self.poller.add(socket.as_fd(), token as u64) {
+            if let Err(error) = self.poller.add(socket, token as u64) {
                 self.broke(token, &error);
             }
         }
@@ -425,8 +425,9 @@ impl Worker {
                     ended.failures.append(&mut producer.failures);
                 }
                 Actor::Consumer(consumer) => {
-                    ended.failures.extend(consumer.failure.clone());
-                    ended.checkers.push((consumer.copy(), consumer.checker));
+                    let (copy, checker, failure) = consumer.account();
+                    ended.failures.extend(failure);
+                    ended.checkers.push((copy, checker));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! A workload with every knob understood and checked.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -31,6 +32,38 @@ pub enum Kind {
     Churn,
 }
 
+/// What brokers speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Kafka's.
+    #[default]
+    Kafka,
+    /// That of NATS, for JetStream.
+    Nats,
+}
+
+impl Protocol {
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Kafka => "kafka",
+            Protocol::Nats => "nats",
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Protocol> {
+        match text {
+            "kafka" => Ok(Protocol::Kafka),
+            "nats" => Ok(Protocol::Nats),
+            _ => bail!("protocol {text}: kafka or nats"),
+        }
+    }
+}
+
 /// A workload that can be run.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -38,6 +71,8 @@ pub struct Workload {
     pub kind: Kind,
     /// Everything as it was set or is by default, for reports.
     pub knobs: Knobs,
+    /// What they speak.
+    pub protocol: Protocol,
     /// Brokers to begin with.
     pub bootstrap: Vec<Address>,
     /// Configs of a topic that is created.
@@ -99,8 +134,10 @@ impl Workload {
         let rate = rate(&set(&knobs.throughput, "throughput")?, sizes.mean())?;
         let time = |value: &Option<String>, name: &str| duration(name, &set(value, name)?);
         let has_consumers = matches!(kind, Kind::Consume | Kind::EndToEnd | Kind::Idle);
+        let protocol: Protocol = set(&knobs.protocol, "protocol")?.parse()?;
         let workload = Workload {
             kind,
+            protocol,
             bootstrap: Address::parse_list(&set(&knobs.bootstrap_server, "bootstrap-server")?)?,
             topic_configs: knobs
                 .topic_config
@@ -123,7 +160,7 @@ impl Workload {
             consumers: if has_consumers { set(&knobs.consumers, "consumers")? } else { 0 },
             copies: if has_consumers { knobs.fan_out.unwrap_or(1) } else { 0 },
             acks: acks(&set(&knobs.acks, "acks")?)?,
-            rules: rules(&knobs)?,
+            rules: BatchRules { is_plain: protocol == Protocol::Nats, ..rules(&knobs)? },
             pin: knobs.pin.as_deref().map_or(Ok(Vec::new()), cpus)?,
             threads: 0,
             reconnects: false,
@@ -141,6 +178,9 @@ impl Workload {
             self.backlog_bytes.is_none() || self.kind == Kind::EndToEnd,
             "backlog: read beside a load that has consumers (end-to-end, fanout)"
         );
+        if let Some(lack) = self.lack_of(self.protocol) {
+            bail!("{lack}");
+        }
         ensure!(!self.duration.is_zero(), "duration: more than nothing");
         ensure!(self.in_flight_max() > 0, "max-in-flight-requests-per-connection: at least 1");
         let share = self.knobs.compressibility.unwrap_or_default();
@@ -157,6 +197,20 @@ impl Workload {
         ensure!(threads > 0, "threads: at least 1");
         self.threads = if self.kind == Kind::Churn { threads } else { threads.min(connections) };
         Ok(self)
+    }
+
+    /// What the workload asks for and a protocol does not have.
+    pub fn lack_of(&self, protocol: Protocol) -> Option<&'static str> {
+        match protocol {
+            Protocol::Kafka => None,
+            Protocol::Nats if self.rules.compression != Compression::None => {
+                Some("compression-type: clients of NATS JetStream do not compress")
+            }
+            Protocol::Nats if self.acks != -1 => {
+                Some("acks: NATS JetStream acknowledges what is stored (all), nothing else")
+            }
+            Protocol::Nats => None,
+        }
     }
 
     /// `max.in.flight.requests.per.connection`.
@@ -200,6 +254,7 @@ fn rules(knobs: &Knobs) -> Result<BatchRules> {
         bytes(&set(value, name)?).with_context(|| name.to_owned())
     };
     Ok(BatchRules {
+        is_plain: false,
         size_bytes: size(&knobs.batch_size, "batch-size")?,
         linger: nanos(Duration::from_secs_f64(linger_ms / 1000.0)),
         request_bytes_max: size(&knobs.max_request_size, "max-request-size")?,
@@ -249,6 +304,19 @@ mod tests {
         check(Kind::Produce, |k| k.duration = Some("0".into()), Err("more than nothing"));
         check(Kind::Produce, |k| k.pin = Some("9999".into()), Err("may not use CPU 9999"));
         check(Kind::Produce, |k| k.bootstrap_server = Some("x".into()), Err("bootstrap.servers"));
+        check(Kind::Produce, |k| k.protocol = Some("amqp".into()), Err("kafka or nats"));
+        let nats = |k: &mut Knobs| k.protocol = Some("nats".into());
+        check(Kind::EndToEnd, nats, Ok(()));
+        check(
+            Kind::Produce,
+            |k| (nats(k), k.acks = Some("1".into())).1,
+            Err("acks: NATS JetStream"),
+        );
+        check(
+            Kind::Produce,
+            |k| (nats(k), k.compression_type = Some("lz4".into())).1,
+            Err("do not compress"),
+        );
         check(
             Kind::Produce,
             |k| k.max_in_flight_requests_per_connection = Some(0),

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::{Place, insist};
+use super::{Place, cache_dir, insist};
 
 /// The broker's version; its jars are kept in the user's cache.
 const VERSION: &str = "4.4.0";
@@ -93,13 +93,6 @@ fn libs() -> Result<PathBuf> {
     )?;
     fs::write(complete, VERSION)?;
     Ok(libs)
-}
-
-fn cache_dir() -> Result<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    Ok(cache.context("neither XDG_CACHE_HOME nor HOME is set")?.join("klamm-bench"))
 }
 
 fn pom() -> String {

@@ -3,6 +3,7 @@
 
 mod kafka;
 mod klamm;
+mod nats;
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -16,7 +17,9 @@ use ::klamm::client::Address;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::clock::{Clock, nanos};
-use crate::socket::Socket;
+use crate::compare::Durability;
+use crate::wire::greet;
+use crate::workload::Protocol;
 
 /// How long a system may take to answer.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -30,6 +33,8 @@ pub enum System {
     Klamm,
     /// Apache Kafka, from Maven.
     Kafka,
+    /// NATS JetStream, from the proxy of Go's modules.
+    Nats,
 }
 
 impl FromStr for System {
@@ -39,7 +44,8 @@ impl FromStr for System {
         match text {
             "klamm" => Ok(System::Klamm),
             "kafka" => Ok(System::Kafka),
-            _ => bail!("{text}: klamm or kafka"),
+            "nats" => Ok(System::Nats),
+            _ => bail!("{text}: klamm, kafka or nats"),
         }
     }
 }
@@ -50,6 +56,23 @@ impl System {
         match self {
             System::Klamm => "klamm",
             System::Kafka => "kafka",
+            System::Nats => "nats",
+        }
+    }
+
+    /// What it speaks.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            System::Klamm | System::Kafka => Protocol::Kafka,
+            System::Nats => Protocol::Nats,
+        }
+    }
+
+    /// Whether durability is the server's and not the topic's, and what is made of it then.
+    pub fn durability_of_server(self, durability: Durability) -> Option<&'static str> {
+        match self {
+            System::Klamm | System::Kafka => None,
+            System::Nats => Some(nats::meaning(durability)),
         }
     }
 
@@ -107,13 +130,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Sets `system` up in an empty directory: formatted, not started.
-    pub fn set_up(system: System, place: &Place, name: &str) -> Result<Server> {
+    /// Sets `system` up in an empty directory: formatted, not started. `durability` is for systems whose servers
+    /// decide it.
+    pub fn set_up(
+        system: System,
+        durability: Durability,
+        place: &Place,
+        name: &str,
+    ) -> Result<Server> {
         let directory = Directory::new(&place.data_dir, name)?;
         let port = free_port()?;
         let command = match system {
             System::Klamm => klamm::command(place, &directory.0, port, free_port()?)?,
             System::Kafka => kafka::set_up(place, &directory.0, port, free_port()?)?,
+            System::Nats => nats::set_up(&directory.0, port, durability)?,
         };
         let address = Address { host: "127.0.0.1".to_owned(), port };
         let cgroup = ControlGroup::new(name);
@@ -152,7 +182,7 @@ impl Server {
         self.spawn()?;
         let deadline = clock.now() + nanos(READY_WITHIN);
         loop {
-            if Socket::connect(&self.address, Duration::from_secs(5)).is_ok() {
+            if greet(self.system.protocol(), &self.address, Duration::from_secs(5)).is_ok() {
                 return Ok(());
             }
             self.check_alive()?;
@@ -174,6 +204,11 @@ impl Server {
             bail!("{} ended with {status}:\n{}", self.system.name(), self.log());
         }
         Ok(())
+    }
+
+    /// What it is.
+    pub fn system(&self) -> System {
+        self.system
     }
 
     /// Where it listens.
@@ -276,6 +311,14 @@ impl Drop for ControlGroup {
             let _ = fs::remove_dir(directory);
         }
     }
+}
+
+/// Where what is fetched is kept.
+fn cache_dir() -> Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    Ok(cache.context("neither XDG_CACHE_HOME nor HOME is set")?.join("klamm-bench"))
 }
 
 /// A port that nobody uses at the moment.
