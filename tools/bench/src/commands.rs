@@ -15,14 +15,14 @@ use crate::lifecycle;
 use crate::live::Live;
 use crate::options::{
     Command, CompareOptions, FileOptions, LifecycleOptions, Options, OutputOptions, PlaceOptions,
-    RampOptions, RecoveryOptions, RunOptions,
+    RampOptions, RecoveryOptions, RunOptions, SoakOptions, StepOptions,
 };
 use crate::outcome::Outcome;
 use crate::run::{self, Setting};
 use crate::session::Interrupts;
 use crate::systems::Place;
 use crate::workload::{Kind, Workload};
-use crate::{ramp, report, table};
+use crate::{ramp, report, soak, table};
 
 /// What a shell expects of a process that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
@@ -77,6 +77,11 @@ pub fn execute(options: Options) -> Result<ExitCode> {
         }
         Command::Idle(options) => run_one(Kind::Idle, "idle", options),
         Command::Churn(options) => run_one(Kind::Churn, "churn", options),
+        Command::Connections(options) => run_steps(WorkloadFile::built_in("connections")?, options),
+        Command::ColdAndLive(options) => {
+            run_steps(WorkloadFile::built_in("cold-and-live")?, options)
+        }
+        Command::Soak(options) => soak(options),
         Command::Run(options) => run_file(options),
         Command::Ramp(options) => ramp(options),
         Command::Floor(options) => floor(options),
@@ -102,14 +107,18 @@ fn run_one(kind: Kind, name: &str, options: RunOptions) -> Result<ExitCode> {
 }
 
 fn run_file(options: FileOptions) -> Result<ExitCode> {
-    let file = WorkloadFile::read(&options.file)?;
+    run_steps(WorkloadFile::read(&options.file)?, options.steps)
+}
+
+fn run_steps(file: WorkloadFile, options: StepOptions) -> Result<ExitCode> {
+    let file = file.only(&options.step)?;
     // All steps are understood before the first is run.
     let workloads: Vec<(Option<String>, Workload)> = file
         .steps
         .iter()
         .map(|step| {
             let knobs = options.knobs.over(&step.knobs)?;
-            Ok((step.name.clone(), Workload::new(file.kind, &knobs)?))
+            Ok((step.name.clone(), Workload::new(step.kind, &knobs)?))
         })
         .collect::<Result<_>>()?;
     let mut program = Program::new(options.output.quiet)?;
@@ -124,6 +133,35 @@ fn run_file(options: FileOptions) -> Result<ExitCode> {
         }
     }
     tell(&outcomes, None, &options.output)
+}
+
+fn soak(options: SoakOptions) -> Result<ExitCode> {
+    let file = WorkloadFile::built_in("soak")?;
+    let step = file.steps.first().context("a file has a step")?;
+    let mut knobs = options.knobs.over(&step.knobs)?;
+    let mut program = Program::new(options.output.quiet)?;
+    let mut outcomes = Vec::new();
+    let mut one = |knobs: &Knobs, name: &str| {
+        let workload = Workload::new(step.kind, knobs)?;
+        run::run(&workload, &mut program.setting("soak", Some(name.to_owned())))
+    };
+    if options.knobs.throughput.is_none() {
+        let full = one(&soak::full_load(&knobs, &options.full_load_for), "full load")?;
+        let is_usable = full.passed() && !full.interrupted;
+        outcomes.push(full);
+        if !is_usable {
+            return tell(&outcomes, None, &options.output);
+        }
+        knobs.throughput = Some(soak::half_load(&outcomes[0])?.to_string());
+    }
+    let mut outcome = one(&knobs, "half load")?;
+    let words = soak::judge(&mut outcome, options.drift_max);
+    outcomes.push(outcome);
+    let code = tell(&outcomes, None, &options.output)?;
+    if !is_json_to_stdout(&options.output) {
+        println!("{words}");
+    }
+    Ok(code)
 }
 
 fn ramp(options: RampOptions) -> Result<ExitCode> {

@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::run::{Setting, run};
 use crate::session::Interrupts;
 use crate::systems::{Place, Server, System};
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 
 /// A system with a durability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,8 @@ impl Contest<'_> {
                     let note = format!("{} of {}", repetition + 1, self.repetitions);
                     stage.live.note(&note);
                     let knobs = self.knobs_of(**contender, server, &step.knobs)?;
-                    let outcome = self.one(stage, &knobs, step.name.clone(), **contender)?;
+                    let outcome =
+                        self.one(stage, (step.kind, &knobs), step.name.clone(), **contender)?;
                     let interrupted = outcome.interrupted;
                     outcomes.push(outcome);
                     if interrupted {
@@ -151,7 +152,7 @@ impl Contest<'_> {
             let mut knobs = self.knobs_of(*contender, server, &step.knobs)?;
             knobs.warm_up = Some("0s".to_owned());
             knobs.duration = Some(format!("{}ms", self.jvm_warm_up.as_millis()));
-            self.one(stage, &knobs, Some("warm-up".to_owned()), *contender)?;
+            self.one(stage, (step.kind, &knobs), Some("warm-up".to_owned()), *contender)?;
         }
         Ok(servers)
     }
@@ -171,11 +172,11 @@ impl Contest<'_> {
     fn one(
         &self,
         stage: &mut Stage<'_>,
-        knobs: &Knobs,
+        (kind, knobs): (Kind, &Knobs),
         step: Option<String>,
         contender: Contender,
     ) -> Result<Outcome> {
-        let workload = Workload::new(self.file.kind, knobs)?;
+        let workload = Workload::new(kind, knobs)?;
         let mut setting = Setting {
             clock: stage.clock,
             interrupts: stage.interrupts,
@@ -198,7 +199,7 @@ impl Contest<'_> {
         for contender in &self.contenders {
             let mut lack = None;
             for step in &self.file.steps {
-                let workload = Workload::new(self.file.kind, &self.knobs.over(&step.knobs)?)?;
+                let workload = Workload::new(step.kind, &self.knobs.over(&step.knobs)?)?;
                 lack = lack.or(workload.lack_of(contender.system.protocol()));
             }
             match lack {

@@ -34,6 +34,12 @@ pub enum Command {
     Idle(RunOptions),
     /// Open and close connections, --throughput of them a second
     Churn(RunOptions),
+    /// Ever more connections with little to do, many that wait, and some that come and go
+    Connections(StepOptions),
+    /// A live load end to end, alone and while a reader takes a backlog from the disk
+    ColdAndLive(StepOptions),
+    /// A long load at half of what the system takes; compares its end with its beginning
+    Soak(SoakOptions),
     /// Run a workload file, all of its steps
     Run(FileOptions),
     /// Find the highest rate that holds a p99, and the latencies on the way
@@ -53,7 +59,35 @@ pub enum Command {
 pub struct FileOptions {
     /// The workload file
     pub file: PathBuf,
-    /// What overrides it in every step.
+    /// Its steps.
+    #[command(flatten)]
+    pub steps: StepOptions,
+}
+
+/// The steps of a file.
+#[derive(Args, Debug)]
+pub struct StepOptions {
+    /// Only the step of this name; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Load")]
+    pub step: Vec<String>,
+    /// What overrides the file in every step.
+    #[command(flatten)]
+    pub knobs: Knobs,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+/// A long load.
+#[derive(Args, Debug)]
+pub struct SoakOptions {
+    /// How long the full load is looked for, where no --throughput says what to send
+    #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Load")]
+    pub full_load_for: String,
+    /// Fail where the p99.9 of the last tenth is more than so many times that of the first [default: only say it]
+    #[arg(long, value_name = "RATIO", help_heading = "Load")]
+    pub drift_max: Option<f64>,
+    /// What overrides the load: end to end, for an hour, with retention active.
     #[command(flatten)]
     pub knobs: Knobs,
     /// Where results go.

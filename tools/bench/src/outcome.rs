@@ -29,6 +29,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// Whether nothing was meant to happen.
     pub is_idle: bool,
+    /// Whether what is counted as a record is a connection.
+    pub is_churn: bool,
     /// Whether it was ended before its time.
     pub interrupted: bool,
     /// Records a second that were asked for; `None` in a closed loop.
@@ -238,11 +240,6 @@ impl Outcome {
         self.failures.is_empty()
     }
 
-    /// True where what is counted as a record is a connection.
-    pub fn is_churn(&self) -> bool {
-        self.name == "churn"
-    }
-
     /// What a step of a system is called.
     pub fn title(&self) -> String {
         let parts = [Some(&self.name), self.step.as_ref(), self.system.as_ref()];
@@ -280,7 +277,7 @@ impl Outcome {
         (bytes > 0).then(|| server.written_bytes as f64 / bytes as f64)
     }
 
-    /// The p99.9 of the window's first and last sixth, medians of their seconds; for runs of a minute and more.
+    /// The p99.9 of the window's first and last tenth, medians of their seconds; for runs of a minute and more.
     pub fn drift(&self) -> Option<(f64, f64)> {
         let measured: Vec<f64> = self
             .timeline
@@ -291,7 +288,7 @@ impl Outcome {
         if measured.len() < 60 {
             return None;
         }
-        let part = measured.len() / 6;
+        let part = measured.len() / 10;
         let median = |values: &[f64]| {
             let mut values = values.to_vec();
             values.sort_by(f64::total_cmp);
@@ -323,6 +320,7 @@ pub mod tests {
             environment: Environment::default(),
             seconds: 10.0,
             is_idle: false,
+            is_churn: false,
             interrupted: false,
             rate_wanted: None,
             produced: Flow::new(1, 10_000, 10_240_000, 10.0),

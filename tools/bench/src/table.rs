@@ -55,7 +55,7 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let cut =
         if outcome.interrupted { " (interrupted: this is what was measured so far)" } else { "" };
     writeln!(out, "  measured    {:.1} s{cut}; {}", outcome.seconds, outcome.durability)?;
-    if outcome.is_churn() {
+    if outcome.is_churn {
         let opened = outcome.produced;
         writeln!(
             out,
@@ -65,7 +65,7 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         )?;
     }
     for (what, flow) in [("produced", outcome.produced), ("consumed", outcome.consumed)] {
-        if flow.connections > 0 && !outcome.is_churn() {
+        if flow.connections > 0 && !outcome.is_churn {
             writeln!(
                 out,
                 "  {what}    {} records, {} records/s, {:.2} MB/s, {} connections",
@@ -105,7 +105,7 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     if let Some((first, last)) = outcome.drift() {
         writeln!(
             out,
-            "  drift       p99.9 of a second: {} in the first sixth, {} in the last",
+            "  drift       p99.9 of a second: {} in the first tenth, {} in the last",
             micros(first),
             micros(last)
         )?;
