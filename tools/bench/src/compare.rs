@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Flow, Outcome};
 use crate::table::{count, micros};
 
 /// Which figure of an outcome, and how it is told.
@@ -16,20 +16,12 @@ struct Figure {
 const FIGURES: &[Figure] = &[
     Figure {
         name: "records/s",
-        value: |outcome| {
-            let flow =
-                if outcome.produced.records > 0 { outcome.produced } else { outcome.consumed };
-            (flow.records > 0).then_some(flow.records_per_second)
-        },
+        value: |outcome| each_second(outcome, |flow| flow.records_per_second),
         text: count,
     },
     Figure {
         name: "MB/s",
-        value: |outcome| {
-            let flow =
-                if outcome.produced.records > 0 { outcome.produced } else { outcome.consumed };
-            (flow.records > 0).then_some(flow.megabytes_per_second)
-        },
+        value: |outcome| each_second(outcome, |flow| flow.megabytes_per_second),
         text: |value| format!("{value:.2}"),
     },
     Figure {
@@ -59,6 +51,11 @@ const FIGURES: &[Figure] = &[
         text: |value| format!("{value:.0}"),
     },
 ];
+
+fn each_second(outcome: &Outcome, value: fn(&Flow) -> f64) -> Option<f64> {
+    let flow = outcome.handled();
+    (flow.records > 0).then(|| value(&flow))
+}
 
 /// One of the systems that are compared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -275,7 +272,6 @@ impl Durability {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Flow;
 
     #[test]
     fn medians_spreads_and_ratios() {

@@ -246,26 +246,21 @@ impl Outcome {
         parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(" · ")
     }
 
-    /// Records that the server's work is divided by: what was produced, or else what was consumed.
-    pub fn records_handled(&self) -> u64 {
-        if self.produced.records > 0 { self.produced.records } else { self.consumed.records }
-    }
-
-    /// Bytes of them.
-    pub fn bytes_handled(&self) -> u64 {
-        if self.produced.records > 0 { self.produced.bytes } else { self.consumed.bytes }
+    /// What the run is about: what was produced, or else what was consumed.
+    pub fn handled(&self) -> Flow {
+        if self.produced.records > 0 { self.produced } else { self.consumed }
     }
 
     /// CPU µs of the server for each record.
     pub fn cpu_micros_per_record(&self) -> Option<f64> {
-        let records = self.records_handled();
+        let records = self.handled().records;
         let server = self.uses.server.as_ref()?;
         (records > 0).then(|| server.cpu_seconds * 1e6 / records as f64)
     }
 
     /// CPU seconds of the server for 10^9 bytes.
     pub fn cpu_seconds_per_gigabyte(&self) -> Option<f64> {
-        let bytes = self.bytes_handled();
+        let bytes = self.handled().bytes;
         let server = self.uses.server.as_ref()?;
         (bytes > 0).then(|| server.cpu_seconds * 1e9 / bytes as f64)
     }

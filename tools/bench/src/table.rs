@@ -160,7 +160,7 @@ fn uses(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
     }
     let tool = &outcome.uses.tool;
     let machine = &outcome.uses.machine;
-    let records = outcome.records_handled().max(1) as f64;
+    let records = outcome.handled().records.max(1) as f64;
     writeln!(
         out,
         "  tool        {:.2} CPU s, {:.2} µs a record, busiest thread {:.0} %",

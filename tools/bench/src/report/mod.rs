@@ -147,7 +147,7 @@ fn overview(out: &mut String, outcomes: &[Outcome], with_plots: bool) -> Result 
         "<h2>All runs</h2><div class=\"wide\"><table><tr><th>run</th><th>records/s</th><th>MB/s</th><th>p50</th><th>p99</th><th>p99.9</th><th>max</th><th>CPU µs a record</th><th></th></tr>"
     )?;
     for outcome in outcomes {
-        let flow = if outcome.produced.records > 0 { outcome.produced } else { outcome.consumed };
+        let flow = outcome.handled();
         let cpu = outcome.cpu_micros_per_record();
         write!(
             out,
@@ -336,20 +336,21 @@ fn over_time(out: &mut String, outcome: &Outcome) {
         name: name.to_owned(),
         points: seconds.iter().map(|second| (second.at, value(second))).collect(),
     };
-    let latency = Plot {
-        title: "Latency over time".to_owned(),
+    let plot = |title: &str, (y_scale, y_text), series| Plot {
+        title: title.to_owned(),
         x_label: "seconds".to_owned(),
         x_scale: Scale::Linear,
-        y_scale: Scale::Log,
-        y_text: micros,
-        series: vec![
-            line("p50", |second| second.p50),
-            line("p99", |second| second.p99),
-            line("p99.9", |second| second.p999),
-            line("max", |second| second.max),
-        ],
+        y_scale,
+        y_text,
+        series,
     };
-    out.push_str(&latency.html());
+    let latencies = vec![
+        line("p50", |second| second.p50),
+        line("p99", |second| second.p99),
+        line("p99.9", |second| second.p999),
+        line("max", |second| second.max),
+    ];
+    out.push_str(&plot("Latency over time", (Scale::Log, micros), latencies).html());
     let mut rates = Vec::new();
     if outcome.produced.connections > 0 {
         rates.push(line("produced", |second| second.records as f64));
@@ -357,15 +358,7 @@ fn over_time(out: &mut String, outcome: &Outcome) {
     if outcome.consumed.connections > 0 {
         rates.push(line("consumed", |second| second.read_records as f64));
     }
-    let rate = Plot {
-        title: "Records a second".to_owned(),
-        x_label: "seconds".to_owned(),
-        x_scale: Scale::Linear,
-        y_scale: Scale::Linear,
-        y_text: |value| count(value),
-        series: rates,
-    };
-    out.push_str(&rate.html());
+    out.push_str(&plot("Records a second", (Scale::Linear, count), rates).html());
 }
 
 fn configuration(out: &mut String, outcome: &Outcome) -> Result {
