@@ -3,8 +3,6 @@
 //! A thread opens one connection at a time and blocks meanwhile, so the rate that can be reached is that of
 //! its threads; latency counts from when the connection was due, as everywhere.
 
-use std::io::Read;
-use std::sync::mpsc::TrySendError;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,9 +10,10 @@ use klamm::client::Address;
 
 use crate::chance::Chance;
 use crate::clock::{Clock, Nanos, SECOND};
-use crate::measure::{Ended, Message, Meter, Window};
+use crate::links::{Links, cut};
+use crate::measure::{Ended, Message, Meter};
 use crate::wire::greet;
-use crate::worker::{Links, Pace, command, schedule};
+use crate::worker::{Pace, schedule};
 use crate::workload::Protocol;
 
 /// How often an idle thread looks for commands.
@@ -64,32 +63,27 @@ fn churn(plan: &ChurnPlan, mut links: Links) -> Result<Ended> {
     while let Some(due) = times.next_due(clock.now().max(window.begin)) {
         let now = clock.now();
         if now >= next_cut {
-            cut(&mut meter, &links, next_cut);
+            cut(&links.out, &mut meter, next_cut);
             next_cut += SECOND * ((now - next_cut) / SECOND + 1);
         }
-        if is_told_to_stop(&mut links) || now >= window.until.saturating_add(window.patience) {
+        if links.is_told_to_stop() || now >= window.until.saturating_add(window.patience) {
             times.end_at(now);
             continue;
         }
         if due > now {
             let wake = due.min(next_cut).min(now + LOOK_EVERY);
             clock.sleep_until(wake);
-            waited += measured(window, now, clock.now());
+            waited += window.part_of(now, clock.now());
             continue;
         }
         times.advance(&mut chance);
         open_one(plan, due, &mut meter, &mut ended.failures);
     }
-    cut(&mut meter, &links, clock.now());
+    cut(&links.out, &mut meter, clock.now());
     let _ = links.out.send(Message::ProducersDone);
-    let span = measured(window, window.from, clock.now());
+    let span = window.part_of(window.from, clock.now());
     ended.busy = if span > 0 { 1.0 - waited as f64 / span as f64 } else { 0.0 };
     Ok(ended)
-}
-
-/// The part of a span that lies in the window.
-fn measured(window: Window, from: Nanos, to: Nanos) -> Nanos {
-    to.min(window.until).saturating_sub(from.max(window.from))
 }
 
 fn open_one(plan: &ChurnPlan, due: Nanos, meter: &mut Meter, failures: &mut Vec<String>) {
@@ -108,21 +102,5 @@ fn open_one(plan: &ChurnPlan, due: Nanos, meter: &mut Meter, failures: &mut Vec<
                 failures.push(failure);
             }
         }
-    }
-}
-
-fn is_told_to_stop(links: &mut Links) -> bool {
-    let mut commands = [0; 16];
-    let count = links.control.read(&mut commands).unwrap_or(0);
-    commands[..count].contains(&command::STOP)
-}
-
-fn cut(meter: &mut Meter, links: &Links, end: Nanos) {
-    let counts = Box::new(meter.cut());
-    if let Err(TrySendError::Full(Message::Interval { counts, .. })) =
-        links.out.try_send(Message::Interval { end, counts })
-    {
-        // The main thread is behind: the next interval brings both.
-        meter.counts = *counts;
     }
 }

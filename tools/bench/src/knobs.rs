@@ -66,6 +66,9 @@ pub struct Knobs {
     #[arg(long, help_heading = "Load")]
     pub seed: Option<u64>,
 
+    /// Who produces: own, or librdkafka to see what an application sees (a cargo feature) [default: own]
+    #[arg(long, help_heading = "Producers")]
+    pub client: Option<String>,
     /// Producing connections [default: 1]
     #[arg(long, value_name = "N", help_heading = "Producers")]
     pub connections: Option<usize>,
@@ -179,6 +182,7 @@ impl Knobs {
             partitioner: text("own"),
             compressibility: Some(0.5),
             seed: Some(1),
+            client: text("own"),
             connections: Some(1),
             acks: text("all"),
             batch_size: text("16384"),

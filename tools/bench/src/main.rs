@@ -3,6 +3,7 @@
 //! - [`options`], [`knobs`], [`workload`]: what a user may ask for.
 //! - [`run`]: one run, from topic to verdict; [`session`] its threads; [`worker`] one of them, over a [`poller`]
 //!   with many [`producer`]s and [`consumer`]s as [`plans`] share them out; [`churn`] is the other kind of thread.
+//! - [`links`]: what ties threads to the main one; `library`: producers that are librdkafka's (a feature).
 //! - [`connection`]: bytes; [`socket`] and [`nats`]: what is spoken over it; [`wire`]: a producer's choice of them.
 //! - [`schedule`], [`sizes`], [`keys`], [`payload`], [`batches`], [`chance`]: what is sent, and when.
 //! - [`measure`], [`ledger`], [`accounting`], [`verdict`]: what is found.
@@ -33,7 +34,10 @@ mod floor;
 mod keys;
 mod knobs;
 mod ledger;
+#[cfg(feature = "librdkafka")]
+mod library;
 mod lifecycle;
+mod links;
 mod live;
 mod measure;
 mod nats;

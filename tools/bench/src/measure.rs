@@ -112,6 +112,11 @@ impl Window {
     pub fn contains(&self, intended: Nanos) -> bool {
         self.from <= intended && intended < self.until
     }
+
+    /// How much of a span lies in what is measured.
+    pub fn part_of(&self, from: Nanos, to: Nanos) -> Nanos {
+        to.min(self.until).saturating_sub(from.max(self.from))
+    }
 }
 
 /// Measures one thread; intervals are cut off by the thread's loop.

@@ -12,7 +12,7 @@ use crate::keys::Chooser;
 use crate::producer::ProducerPlan;
 use crate::session::Load;
 use crate::worker::{Pace, WorkerPlan};
-use crate::workload::{Kind, Workload};
+use crate::workload::{Client, Kind, Workload};
 
 /// The plan of each producer: partitions of one leader each.
 pub fn producer_plans(
@@ -82,10 +82,10 @@ pub fn producer_plans(
 }
 
 /// How much of a connection may be unanswered: requests, or where each record travels by itself as many records
-/// as those requests would carry.
+/// as those requests would carry; the same of what librdkafka has not delivered yet.
 fn in_flight_max(workload: &Workload) -> usize {
     let requests = workload.in_flight_max();
-    if workload.rules.is_plain {
+    if workload.rules.is_plain || workload.client == Client::Librdkafka {
         let each = workload.rules.size_bytes as f64 / workload.sizes.mean();
         requests.saturating_mul((each as usize).max(1))
     } else {
@@ -142,6 +142,50 @@ pub fn consumer_plans(
         }
     }
     plans
+}
+
+/// The threads of a run, by whoever produces.
+pub fn load_plans(
+    workload: &Workload,
+    clock: Clock,
+    producers: Vec<(ProducerPlan, Pace, Chooser)>,
+    consumers: Vec<ConsumerPlan>,
+) -> Vec<Load> {
+    #[cfg(feature = "librdkafka")]
+    if workload.client == Client::Librdkafka {
+        return library_plans(workload, clock, producers, consumers);
+    }
+    worker_plans(workload, clock, producers, consumers)
+}
+
+/// Producers of librdkafka on threads of their own, consumers on others.
+#[cfg(feature = "librdkafka")]
+fn library_plans(
+    workload: &Workload,
+    clock: Clock,
+    producers: Vec<(ProducerPlan, Pace, Chooser)>,
+    consumers: Vec<ConsumerPlan>,
+) -> Vec<Load> {
+    use crate::library::LibraryPlan;
+    let seed = workload.knobs.seed.unwrap_or(1);
+    let threads = workload.threads.min(producers.len());
+    let mut plans: Vec<LibraryPlan> = (0..threads)
+        .map(|index| LibraryPlan {
+            clock,
+            requests_in_flight_max: workload.in_flight_max(),
+            producers: Vec::new(),
+            seed: seed.wrapping_add(index as u64 * 1_000_003),
+            compressibility: workload.knobs.compressibility.unwrap_or(0.5),
+        })
+        .collect();
+    for (index, producer) in producers.into_iter().enumerate() {
+        plans[index % threads].producers.push(producer);
+    }
+    let mut loads: Vec<Load> = plans.into_iter().map(Load::Library).collect();
+    if !consumers.is_empty() {
+        loads.extend(worker_plans(workload, clock, Vec::new(), consumers));
+    }
+    loads
 }
 
 /// Shares connections out among the threads.

@@ -395,7 +395,8 @@ impl Producer {
     }
 }
 
-fn add_range(ranges: &mut Vec<std::ops::Range<u64>>, first: u64, count: u64) {
+/// Adds numbers to ranges of them.
+pub fn add_range(ranges: &mut Vec<std::ops::Range<u64>>, first: u64, count: u64) {
     match ranges.last_mut() {
         Some(last) if last.end == first => last.end += count,
         _ => ranges.push(first..first + count),
@@ -403,7 +404,7 @@ fn add_range(ranges: &mut Vec<std::ops::Range<u64>>, first: u64, count: u64) {
 }
 
 /// Keeps a failure; the same one, or very many, once.
-fn note(failures: &mut Vec<String>, failure: String) {
+pub fn note(failures: &mut Vec<String>, failure: String) {
     if failures.len() < 8 && !failures.contains(&failure) {
         failures.push(failure);
     }

@@ -14,11 +14,11 @@ use crate::ledger::{Checker, Sent, StreamId};
 use crate::live::Live;
 use crate::measure::Ended;
 use crate::outcome::{Environment, Flow, Outcome, Percentiles, Second, Verification};
-use crate::plans::{churn_plans, consumer_plans, producer_plans, worker_plans};
+use crate::plans::{churn_plans, consumer_plans, load_plans, producer_plans, worker_plans};
 use crate::session::{Interrupts, Interval, Load, Session, Times, session};
 use crate::steward::Steward;
 use crate::verdict;
-use crate::workload::{Kind, Workload};
+use crate::workload::{Client, Kind, Protocol, Workload};
 
 /// How long a read-back may take.
 const READ_BACK_MAX: Duration = Duration::from_secs(3600);
@@ -46,6 +46,10 @@ pub fn run_floor(
     topic: &Topic,
     accounts: Accounts,
 ) -> Result<Outcome> {
+    ensure!(
+        workload.client == Client::Own && workload.protocol == Protocol::Kafka,
+        "the floor is that of the tool's own client of the Kafka protocol"
+    );
     let producers = producer_plans(workload, topic, 0)?;
     let plans = worker_plans(workload, setting.clock, producers, Vec::new());
     let began_unix = unix_seconds() + workload.warm_up.as_secs();
@@ -126,7 +130,7 @@ fn run_on(
         churn_plans(workload, setting.clock, topic)
     } else {
         let producers = producer_plans(workload, topic, run_id)?;
-        worker_plans(workload, setting.clock, producers, consumers)
+        load_plans(workload, setting.clock, producers, consumers)
     };
     let accounts = Accounts {
         pids: workload.knobs.server_pid.clone(),
@@ -283,6 +287,7 @@ fn write_backlog(
     let starts = steward.ends(topic)?;
     let mut filling = workload.clone();
     filling.rate = None;
+    filling.client = Client::Own;
     filling.rules.size_bytes = filling.rules.size_bytes.max(256 << 10);
     filling.knobs.num_records = Some((bytes as f64 / workload.sizes.mean()).ceil() as u64);
     let producers = producer_plans(&filling, topic, (chance() >> 32) as u32)?;

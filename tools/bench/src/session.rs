@@ -12,8 +12,9 @@ use anyhow::{Context, Result};
 use crate::accounting::{Accountant, Accounts, Uses};
 use crate::churn::{self, ChurnPlan};
 use crate::clock::{Clock, Nanos, SECOND, nanos};
+use crate::links::{Links, command};
 use crate::measure::{Counts, Ended, Message, Window};
-use crate::worker::{self, Links, WorkerPlan, command};
+use crate::worker::{self, WorkerPlan};
 
 /// Messages of a thread that may wait.
 const MESSAGES_MAX: usize = 64;
@@ -48,6 +49,9 @@ pub enum Load {
     Traffic(WorkerPlan),
     /// Connections that come and go.
     Churn(ChurnPlan),
+    /// Producers that are librdkafka's.
+    #[cfg(feature = "librdkafka")]
+    Library(crate::library::LibraryPlan),
 }
 
 /// How long a session lasts.
@@ -125,6 +129,8 @@ pub fn session(
             .spawn(move || match plan {
                 Load::Traffic(plan) => worker::run(plan, links),
                 Load::Churn(plan) => churn::run(plan, links),
+                #[cfg(feature = "librdkafka")]
+                Load::Library(plan) => crate::library::run(plan, links),
             })
             .context("starting a thread")?;
         threads.push(Thread { handle, control, window });

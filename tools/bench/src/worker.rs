@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,19 +14,12 @@ use crate::chance::Chance;
 use crate::clock::{Clock, Nanos, SECOND};
 use crate::consumer::{ConsumerPlan, Reading, reading};
 use crate::keys::Chooser;
+use crate::links::{Links, command, cut};
 use crate::measure::{Ended, Message, Meter, Window};
 use crate::payload::Payload;
 use crate::poller::{Poller, Ready};
 use crate::producer::{Producer, ProducerPlan};
 use crate::schedule::{Arrival, Schedule};
-
-/// The main thread's commands, a byte each.
-pub mod command {
-    /// Nothing more is due: finish what is under way.
-    pub const STOP: u8 = b's';
-    /// Nothing more is written: consumers end when they have read it all.
-    pub const CATCH_UP: u8 = b'c';
-}
 
 /// The control pipe among the sockets.
 const CONTROL: u64 = u64::MAX;
@@ -60,18 +53,6 @@ pub struct WorkerPlan {
     pub seed: u64,
     /// Of the values.
     pub compressibility: f64,
-}
-
-/// A thread's ends of the channels to the main one.
-pub struct Links {
-    /// Intervals and the end.
-    pub out: SyncSender<Message>,
-    /// Says when all threads are connected.
-    pub connected: SyncSender<Result<()>>,
-    /// The run's times, once all are connected.
-    pub window: Receiver<Window>,
-    /// Commands.
-    pub control: UnixStream,
 }
 
 enum Actor {
@@ -256,8 +237,7 @@ impl Worker {
         let timeout = if self.spins { 0 } else { wake.saturating_sub(before) };
         self.poller.wait(Some(Duration::from_nanos(timeout)))?;
         let after = self.clock.now();
-        let measured = after.min(self.window.until).saturating_sub(before.max(self.window.from));
-        self.waited += measured;
+        self.waited += self.window.part_of(before, after);
         let ready: Vec<Ready> = self.poller.ready().collect();
         for one in ready {
             if one.token == CONTROL {
@@ -403,18 +383,12 @@ impl Worker {
     }
 
     fn cut(&mut self, end: Nanos) {
-        let counts = Box::new(self.meter.cut());
-        if let Err(TrySendError::Full(Message::Interval { counts, .. })) =
-            self.out.try_send(Message::Interval { end, counts })
-        {
-            // The main thread is behind: the next interval brings both.
-            self.meter.counts = *counts;
-        }
+        cut(&self.out, &mut self.meter, end);
     }
 
     fn ended(self) -> Ended {
         let mut ended = Ended { never_acknowledged: self.never_acknowledged, ..Ended::default() };
-        let measured = self.clock.now().min(self.window.until).saturating_sub(self.window.from);
+        let measured = self.window.part_of(self.window.from, self.clock.now());
         if measured > 0 {
             ended.busy = 1.0 - self.waited as f64 / measured as f64;
         }

@@ -64,6 +64,31 @@ impl FromStr for Protocol {
     }
 }
 
+/// Whose code produces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Client {
+    /// This tool's.
+    #[default]
+    Own,
+    /// librdkafka: what an application sees.
+    Librdkafka,
+}
+
+impl FromStr for Client {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Client> {
+        match text {
+            "own" => Ok(Client::Own),
+            "librdkafka" if cfg!(feature = "librdkafka") => Ok(Client::Librdkafka),
+            "librdkafka" => bail!(
+                "client librdkafka: this klamm-bench is built without it; with it: cargo build --release -p klamm-bench --features librdkafka"
+            ),
+            _ => bail!("client {text}: own or librdkafka"),
+        }
+    }
+}
+
 /// A workload that can be run.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -73,6 +98,8 @@ pub struct Workload {
     pub knobs: Knobs,
     /// What they speak.
     pub protocol: Protocol,
+    /// Who produces.
+    pub client: Client,
     /// Brokers to begin with.
     pub bootstrap: Vec<Address>,
     /// Configs of a topic that is created.
@@ -138,6 +165,7 @@ impl Workload {
         let workload = Workload {
             kind,
             protocol,
+            client: set(&knobs.client, "client")?.parse()?,
             bootstrap: Address::parse_list(&set(&knobs.bootstrap_server, "bootstrap-server")?)?,
             topic_configs: knobs
                 .topic_config
@@ -181,6 +209,14 @@ impl Workload {
         if let Some(lack) = self.lack_of(self.protocol) {
             bail!("{lack}");
         }
+        ensure!(
+            self.client == Client::Own || self.protocol == Protocol::Kafka,
+            "client librdkafka: it speaks Kafka's protocol only"
+        );
+        ensure!(
+            self.client == Client::Own || matches!(self.kind, Kind::Produce | Kind::EndToEnd),
+            "client librdkafka: it produces (produce, end-to-end, fanout)"
+        );
         ensure!(!self.duration.is_zero(), "duration: more than nothing");
         ensure!(self.in_flight_max() > 0, "max-in-flight-requests-per-connection: at least 1");
         let share = self.knobs.compressibility.unwrap_or_default();
@@ -304,6 +340,12 @@ mod tests {
         check(Kind::Produce, |k| k.duration = Some("0".into()), Err("more than nothing"));
         check(Kind::Produce, |k| k.pin = Some("9999".into()), Err("may not use CPU 9999"));
         check(Kind::Produce, |k| k.bootstrap_server = Some("x".into()), Err("bootstrap.servers"));
+        check(Kind::Produce, |k| k.client = Some("java".into()), Err("own or librdkafka"));
+        check(
+            Kind::Idle,
+            |k| k.client = Some("librdkafka".into()),
+            Err(if cfg!(feature = "librdkafka") { "it produces" } else { "--features librdkafka" }),
+        );
         check(Kind::Produce, |k| k.protocol = Some("amqp".into()), Err("kafka or nats"));
         let nats = |k: &mut Knobs| k.protocol = Some("nats".into());
         check(Kind::EndToEnd, nats, Ok(()));

@@ -205,6 +205,37 @@ fn records_go_round_and_are_all_accounted_for() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("topic nowhere is not there"));
 }
 
+#[cfg(feature = "librdkafka")]
+#[test]
+fn librdkafka_produces_the_same_workload() {
+    let broker = Broker::start();
+    for arguments in [
+        &["produce", "--throughput", "500", "--batch-size", "1"][..],
+        &["produce", "--connections", "2", "--partitions", "4", "--compression-type", "lz4"],
+        &["end-to-end", "--throughput", "500", "--key-distribution", "uniform:100"],
+    ] {
+        let bootstrap = broker.bootstrap();
+        let mut all = arguments.to_vec();
+        all.extend(["--client", "librdkafka", "--bootstrap-server", &bootstrap]);
+        all.extend(["--duration", "1s", "--warm-up", "200ms"]);
+        let (output, found) = run(&all);
+        assert!(output.status.success(), "{found:#}");
+        let acknowledged = number(&found, "/runs/0/verification/acknowledged");
+        assert!(acknowledged > 0.0, "{found:#}");
+        assert_eq!(number(&found, "/runs/0/verification/tally/read"), acknowledged);
+        assert!(number(&found, "/runs/0/latency/p50") > 0.0, "{found:#}");
+    }
+}
+
+#[cfg(not(feature = "librdkafka"))]
+#[test]
+fn without_librdkafka_the_tool_says_how_to_have_it() {
+    let output = bench(&["produce", "--client", "librdkafka"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("--features librdkafka"), "{error}");
+}
+
 #[test]
 fn an_interrupt_prints_what_was_measured_so_far() {
     let broker = Broker::start();
