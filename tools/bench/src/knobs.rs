@@ -89,7 +89,7 @@ pub struct Knobs {
     /// On the codec's own scale
     #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Producers")]
     pub compression_level: Option<i32>,
-    /// Requests in flight on a connection [default: 5]
+    /// Requests in flight on a connection; for NATS and librdkafka as many records as those carry [default: 5]
     #[arg(long, value_name = "N", help_heading = "Producers")]
     pub max_in_flight_requests_per_connection: Option<usize>,
     /// Most bytes of a request [default: 1048576]

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::knobs::Knobs;
 
-/// A load tester for every broker of the Kafka protocol.
+/// A load tester for every broker of the Kafka protocol, and for NATS JetStream.
 ///
 /// Open loop by a fixed schedule (--throughput) or closed loop, latencies from the intended send time,
 /// every record verified, the server's cost accounted for. Exit code 0: done and verified; 1: something

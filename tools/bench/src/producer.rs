@@ -196,7 +196,15 @@ impl Producer {
         let mut batches = self.batches.take_request();
         self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
         let wire = self.wire.as_mut().context("a request is sent while connected")?;
-        let sent_at = wire.send(&self.plan, self.correlation_id, &batches, clock)?;
+        let sent = wire.send(&self.plan, self.correlation_id, &batches, clock);
+        let sent_at = match sent {
+            Ok(sent_at) => sent_at,
+            Err(error) => {
+                // Part of it may have left: nobody knows whether it arrived.
+                batches.into_iter().for_each(|batch| self.fail(batch, meter));
+                return Err(error);
+            }
+        };
         if self.schedule.is_closed() {
             for batch in &mut batches {
                 batch.intended[0] = sent_at;
@@ -234,9 +242,9 @@ impl Producer {
         // Kafka answers in order; NATS does so for each stream.
         let is_answered = |request: &InFlight| request.correlation_id == answer.correlation_id;
         let at = self.in_flight.iter().position(is_answered);
-        let request = at.and_then(|at| self.in_flight.remove(at));
-        let mut request = request.context("an answer that nobody asked for")?;
-        ensure!(self.plan.protocol == Protocol::Nats || at == Some(0), "an answer out of turn");
+        let at = at.context("an answer that nobody asked for")?;
+        ensure!(at == 0 || self.plan.protocol == Protocol::Nats, "an answer out of turn");
+        let mut request = self.in_flight.remove(at).context("a request has this place")?;
         if self.in_flight.len() + 1 == self.plan.in_flight_max {
             self.room_since = now;
         }
@@ -407,5 +415,72 @@ pub fn add_range(ranges: &mut Vec<std::ops::Range<u64>>, first: u64, count: u64)
 pub fn note(failures: &mut Vec<String>, failure: String) {
     if failures.len() < 8 && !failures.contains(&failure) {
         failures.push(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use klamm::record::Compression;
+
+    use super::*;
+    use crate::keys::{Keys, Spread};
+    use crate::measure::Window;
+
+    /// A NATS server that greets, takes messages of ten bytes at most, and never answers one.
+    fn greet_one() -> Address {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let info = r#"INFO {"version":"2","jetstream":true,"max_payload":10}"#;
+            stream.write_all(format!("{info}\r\n").as_bytes()).unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            for _ping in lines.map_while(Result::ok).filter(|line| line == "PING") {
+                stream.write_all(b"PONG\r\n").unwrap();
+            }
+        });
+        Address { host: "127.0.0.1".to_owned(), port }
+    }
+
+    #[test]
+    fn what_could_not_be_sent_counts_as_failed_and_not_as_lost() {
+        let plan = ProducerPlan {
+            protocol: Protocol::Nats,
+            id: 3,
+            run: 1,
+            address: greet_one(),
+            topic: "t".to_owned(),
+            partitions: vec![0],
+            acks: -1,
+            in_flight_max: 1,
+            timeout: Duration::from_secs(10),
+            rules: BatchRules {
+                is_plain: true,
+                size_bytes: 1,
+                linger: 0,
+                request_bytes_max: 1000,
+                compression: Compression::None,
+                compression_level: None,
+            },
+            sizes: "100".parse().unwrap(),
+            reconnects: false,
+        };
+        let chooser = Chooser::new(Keys::None, Spread::Own, &[0], 1, 0);
+        let mut producer = Producer::new(plan, chooser, Chance::new(1));
+        producer.connect().unwrap();
+        producer.set_schedule(Schedule::closed(Nanos::MAX, 5));
+        let (clock, mut payload) = (Clock::start(), Payload::new(1, 0.0));
+        let window = Window { begin: 0, from: 0, until: Nanos::MAX, patience: 0 };
+        let mut meter = Meter::new(window);
+        let error = producer.advance(clock, &mut payload, &mut meter).unwrap_err();
+        assert!(error.to_string().contains("max_payload is 10"), "{error:#}");
+        producer.broke(&error, clock.now(), &mut meter);
+        let sent: Vec<(StreamId, Sent)> = producer.account().collect();
+        let all = std::iter::once(0..1).collect();
+        assert_eq!(sent, [((3, 0), Sent { count: 1, unacknowledged: all })]);
+        assert_eq!((meter.counts.failed, meter.counts.records), (1, 0));
     }
 }
