@@ -12,6 +12,7 @@ mod held_tests;
 mod lookup_tests;
 #[cfg(test)]
 mod model_tests;
+mod pace;
 mod plan;
 #[cfg(test)]
 mod producer_tests;

@@ -5,7 +5,7 @@
 use std::io;
 use std::rc::Rc;
 
-use crate::model::limits::CHUNK_BYTES_MAX;
+use super::pace::Pace;
 use crate::model::units::{BLOCK, MIB, block_ceil, block_floor};
 use crate::model::{LogId, Offset};
 use crate::runtime::AlignedBuf;
@@ -19,8 +19,6 @@ use crate::storage::log::open_segments::Access;
 use crate::storage::log::partition_log::LogShared;
 use crate::storage::log::segment::Segment;
 
-/// One write carries at most so much, so that others get their turn at the disk.
-const WRITE_BYTES_MAX: usize = 4 * CHUNK_BYTES_MAX;
 /// Disk space is set aside in steps that double with the segment, between these.
 const ALLOCATION_BYTES_MIN: u32 = MIB as u32;
 const ALLOCATION_BYTES_MAX: u32 = 64 * MIB as u32;
@@ -81,14 +79,14 @@ impl LogPlan {
     }
 
     /// Writes what is planned; gives the files to be synced. Nothing of it is durable yet.
-    pub async fn write(&self, engine: &Engine) -> io::Result<Vec<File>> {
+    pub(super) async fn write(&self, engine: &Engine, pace: &Pace<'_>) -> io::Result<Vec<File>> {
         let id = self.log.id;
         if self.makes_directory {
             directories::make(&engine.runtime, &engine.dir, id, &self.log.topic).await?;
         }
         let mut files = Vec::with_capacity(self.segments.len());
         for segment in &self.segments {
-            files.push(segment.write(engine, id).await?);
+            files.push(segment.write(engine, pace, id).await?);
         }
         Ok(files)
     }
@@ -126,7 +124,7 @@ impl SegmentPlan {
         self.create
     }
 
-    async fn write(&self, engine: &Engine, id: LogId) -> io::Result<File> {
+    async fn write(&self, engine: &Engine, pace: &Pace<'_>, id: LogId) -> io::Result<File> {
         let (runtime, dir) = (&engine.runtime, &engine.dir);
         let file = if self.create {
             engine.files.create(runtime, dir, id, self.base).await?
@@ -141,7 +139,7 @@ impl SegmentPlan {
                 result => result?,
             }
         }
-        self.write_bytes(&file).await?;
+        self.write_bytes(&file, pace).await?;
         if self.exact {
             file.set_len(self.to.into()).await?;
         }
@@ -155,7 +153,7 @@ impl SegmentPlan {
     }
 
     /// Writes whole blocks straight from the chunks, and a copy of the last, partial one.
-    async fn write_bytes(&self, file: &File) -> io::Result<()> {
+    async fn write_bytes(&self, file: &File, pace: &Pace<'_>) -> io::Result<()> {
         assert_eq!(self.from as usize % BLOCK, 0, "the file has whole blocks, or it is cut");
         let whole = block_floor(self.to.into()) as u32;
         let mut position = self.from;
@@ -163,18 +161,21 @@ impl SegmentPlan {
         let mut ragged = 0;
         let mut pieces = Vec::new();
         let (mut begun, mut gathered) = (position, 0);
+        let mut bytes_max = pace.write_bytes_max();
         for lease in &self.leases {
             let count = lease.len().min(whole.saturating_sub(position) as usize);
             let mut at = 0;
             while at < count {
-                let take = (count - at).min(WRITE_BYTES_MAX - gathered);
+                let take = (count - at).min(bytes_max - gathered);
                 pieces.push(Piece::Lease(lease.slice(at..at + take)));
                 at += take;
                 gathered += take;
-                if gathered == WRITE_BYTES_MAX {
-                    file.write_at(std::mem::take(&mut pieces), begun.into()).await?;
+                if gathered == bytes_max {
+                    let write = file.write_at(std::mem::take(&mut pieces), begun.into());
+                    pace.piece(write).await?;
                     begun += gathered as u32;
                     gathered = 0;
+                    bytes_max = pace.write_bytes_max();
                 }
             }
             let left = &lease[count..];
@@ -183,11 +184,11 @@ impl SegmentPlan {
             position += lease.len() as u32;
         }
         if gathered > 0 {
-            file.write_at(pieces, begun.into()).await?;
+            pace.piece(file.write_at(pieces, begun.into())).await?;
         }
         if ragged > 0 {
             let last = vec![Piece::Aligned(rest, 0..BLOCK)];
-            file.write_at(last, whole.into()).await?;
+            pace.piece(file.write_at(last, whole.into())).await?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::plan::{LogPlan, Tails};
 use super::{LOGS_PER_TURN, StoreCore};
 use crate::model::units::block_floor;
@@ -24,9 +25,9 @@ use crate::storage::log::failure::is_full;
 use crate::storage::log::partition_log::LogShared;
 use crate::storage::log::{Log, StorageFailed};
 
-/// Logs that are written at the same time.
+/// Logs that are written at the same time by a pass that hurries.
 const WRITES_IN_FLIGHT_MAX: usize = 4;
-/// Files that are synced at the same time: the file system commits them together.
+/// Files that are synced at the same time by a pass that hurries: the file system commits them together.
 const SYNCS_IN_FLIGHT_MAX: usize = 16;
 /// From here on one `syncfs` is cheaper than a sync for each file, although it also writes back what others
 /// have left in the page cache of the same file system.
@@ -90,11 +91,12 @@ impl StoreCore {
         // What is written over in a segment's last block must be durable elsewhere first.
         engine.journal.wait_durable(sequence).await?;
         let progress = RefCell::new(self.begin(pass, sequence));
-        let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &progress));
+        let pace = Pace::new(engine, pass == Pass::Close, &self.closing);
+        let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &pace, &progress));
         let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
         let progress = progress.into_inner();
         let outcome = match written {
-            Ok(_) => self.finish(pass, progress, sequence).await,
+            Ok(_) => self.finish(pass, &pace, progress, sequence).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -134,7 +136,12 @@ impl StoreCore {
     }
 
     /// One of the writers of a pass: plans and writes one log after the other.
-    async fn write_logs(&self, pass: Pass, progress: &RefCell<Progress>) -> io::Result<()> {
+    async fn write_logs(
+        &self,
+        pass: Pass,
+        pace: &Pace<'_>,
+        progress: &RefCell<Progress>,
+    ) -> io::Result<()> {
         let engine = &self.engine;
         let mut looked_at = 0;
         loop {
@@ -156,20 +163,26 @@ impl StoreCore {
                 let covered = log.core().covered;
                 let durable = engine.journal.wait_durable(covered).await;
                 durable.map_err(|poisoned| io::Error::other(poisoned.to_string()))?;
-                let files = plan.write(engine).await?;
+                let files = plan.write(engine, pace).await?;
                 progress.borrow_mut().note_files(engine, &plan, files);
             }
             progress.borrow_mut().done.push((plan, tails));
         }
     }
 
-    async fn finish(&self, pass: Pass, progress: Progress, sequence: Sequence) -> io::Result<()> {
+    async fn finish(
+        &self,
+        pass: Pass,
+        pace: &Pace<'_>,
+        progress: Progress,
+        sequence: Sequence,
+    ) -> io::Result<()> {
         let engine = &self.engine;
         let disk = engine.runtime.disk();
         if progress.files.len() > FILES_SYNCED_ALONE_MAX {
             disk.sync_filesystem(&engine.dir).await.map_err(sync_failed)?;
         } else {
-            sync_each(&progress.files).await.map_err(sync_failed)?;
+            sync_each(&progress.files, pace).await.map_err(sync_failed)?;
             for directory in &progress.directories {
                 disk.sync_dir(directory).await.map_err(sync_failed)?;
             }
@@ -252,11 +265,11 @@ impl Progress {
 }
 
 /// Syncs the data of all files, some at a time; an error ends it when what is under way has ended.
-async fn sync_each(files: &[File]) -> io::Result<()> {
+async fn sync_each(files: &[File], pace: &Pace<'_>) -> io::Result<()> {
     let next = Cell::new(0);
     let syncers = (0..SYNCS_IN_FLIGHT_MAX.min(files.len())).map(|_| async {
         while let Some(file) = files.get(next.replace(next.get() + 1)) {
-            file.sync_data().await?;
+            pace.piece(file.sync_data()).await?;
         }
         Ok(())
     });
