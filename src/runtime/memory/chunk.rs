@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::arena::ArenaCore;
+use super::copy;
 
 /// A piece of an arena that is filled from the front; clones are the same chunk, and the last of
 /// them or of its leases gives the memory back.
@@ -64,7 +65,7 @@ impl Chunk {
 
     /// Appends all of `bytes`, which the caller has checked to fit, and returns their place.
     pub fn append(&self, bytes: &[u8]) -> Range<usize> {
-        self.append_with(bytes.len(), |spare| spare.copy_from_slice(bytes)).0
+        self.append_with(bytes.len(), |spare| copy(spare, bytes)).0
     }
 
     /// Appends `bytes` bytes that `fill` writes, and returns their place and what `fill` returned.

@@ -10,6 +10,7 @@ mod aligned;
 mod arena;
 #[expect(unsafe_code, reason = "writes and reads disjoint ranges of a mapping")]
 mod chunk;
+mod copy;
 mod free_blocks;
 #[expect(unsafe_code, reason = "reads leased bytes that another core owns")]
 mod lease_table;
@@ -18,5 +19,6 @@ mod piece;
 pub use aligned::AlignedBuf;
 pub use arena::Arena;
 pub use chunk::{Chunk, Lease};
+pub use copy::copy;
 pub use lease_table::{BorrowedLease, LeaseReturns, LeaseSlot, LeaseTable, RemoteLease};
 pub use piece::Piece;

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::AlignedBuf;
+use crate::runtime::memory::copy;
 
 use super::entry::{self, ENTRY_HEADER_BYTES, EntryKind, Sequence};
 use super::frame::{FRAME_HEADER_BYTES, frame_bytes};
@@ -151,7 +152,7 @@ impl Staging {
         let before = if frame.entry_count == 0 { 0 } else { frame.bytes() };
         for part in parts {
             let at = FRAME_HEADER_BYTES + frame.payload_bytes;
-            frame.buffer[at..at + part.len()].copy_from_slice(part);
+            copy(&mut frame.buffer[at..at + part.len()], part);
             frame.payload_bytes += part.len();
         }
         frame.entry_count += 1;

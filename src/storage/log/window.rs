@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use crate::model::limits::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
 use crate::model::units::BLOCK;
-use crate::runtime::memory::{Arena, Chunk, Lease};
+use crate::runtime::memory::{Arena, Chunk, Lease, copy};
 
 /// A chunk and the position of its first byte.
 struct Held {
@@ -99,7 +99,7 @@ impl Window {
     pub fn copy_out(&self, position: u32, out: &mut [u8]) {
         let mut filled = 0;
         self.visit(position, out.len(), |lease| {
-            out[filled..filled + lease.len()].copy_from_slice(&lease);
+            copy(&mut out[filled..filled + lease.len()], &lease);
             filled += lease.len();
         });
     }
