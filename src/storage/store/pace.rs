@@ -25,20 +25,18 @@ const REST_MAX: Duration = Duration::from_millis(20);
 /// The pace of one pass.
 pub(super) struct Pace<'a> {
     engine: &'a Engine,
-    hurries: bool,
     closing: &'a Cell<bool>,
     turn: Semaphore,
 }
 
 impl<'a> Pace<'a> {
-    /// The pace of a pass that `hurries` from its beginning or when `closing` is set, or when it has to.
-    pub(super) fn new(engine: &'a Engine, hurries: bool, closing: &'a Cell<bool>) -> Pace<'a> {
-        Pace { engine, hurries, closing, turn: Semaphore::new(1) }
+    /// The pace of a pass of a store that is closing once `closing` is set.
+    pub(super) fn new(engine: &'a Engine, closing: &'a Cell<bool>) -> Pace<'a> {
+        Pace { engine, closing, turn: Semaphore::new(1) }
     }
 
     fn is_gentle(&self) -> bool {
-        !self.hurries
-            && !self.closing.get()
+        !self.closing.get()
             && !self.engine.short_of_memory.get()
             && self.engine.journal.pressure() < HURRY_FROM
     }
@@ -73,24 +71,18 @@ mod tests {
     use crate::runtime::sync::join_all;
 
     /// How long a pass takes for two pieces that may run side by side and take `took` each.
-    fn check(
-        took: Duration,
-        hurries: bool,
-        closing: bool,
-        short_of_memory: bool,
-        expected: Duration,
-    ) {
+    fn check(took: Duration, closing: bool, short_of_memory: bool, expected: Duration) {
         let world = World::new(1, SimOptions::instant());
         let runtime = world.host().runtime();
         let (store, _) = world.run_until(start(&runtime));
         let engine = &store.0.engine;
         engine.short_of_memory.set(short_of_memory);
         let closing = Cell::new(closing);
-        let pace = Pace::new(engine, hurries, &closing);
+        let pace = Pace::new(engine, &closing);
         let (bytes_max, began) = (pace.write_bytes_max(), runtime.now());
         world.run_until(join_all([0, 1].map(|_| pace.piece(runtime.sleep(took)))));
         let passed = runtime.now().saturating_since(began);
-        assert_eq!(passed, expected, "{took:?} {hurries} {} {short_of_memory}", closing.get());
+        assert_eq!(passed, expected, "{took:?} {} {short_of_memory}", closing.get());
         let expected = if passed == took { WRITE_BYTES_MAX } else { WRITE_BYTES_GENTLE };
         assert_eq!(bytes_max, expected);
     }
@@ -98,10 +90,9 @@ mod tests {
     #[test]
     fn pieces_come_one_at_a_time_with_rests_until_somebody_waits() {
         let ms = Duration::from_millis;
-        check(ms(2), false, false, false, ms(8));
-        check(ms(2), true, false, false, ms(2));
-        check(ms(2), false, true, false, ms(2));
-        check(ms(2), false, false, true, ms(2));
-        check(ms(500), false, false, false, ms(1_000) + 2 * REST_MAX);
+        check(ms(2), false, false, ms(8));
+        check(ms(2), true, false, ms(2));
+        check(ms(2), false, true, ms(2));
+        check(ms(500), false, false, ms(1_000) + 2 * REST_MAX);
     }
 }

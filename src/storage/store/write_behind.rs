@@ -91,7 +91,7 @@ impl StoreCore {
         // What is written over in a segment's last block must be durable elsewhere first.
         engine.journal.wait_durable(sequence).await?;
         let progress = RefCell::new(self.begin(pass, sequence));
-        let pace = Pace::new(engine, pass == Pass::Close, &self.closing);
+        let pace = Pace::new(engine, &self.closing);
         let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &pace, &progress));
         let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
         let progress = progress.into_inner();
