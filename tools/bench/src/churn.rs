@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use klamm::client::Address;
 
 use crate::chance::Chance;
-use crate::clock::{Clock, Nanos, SECOND};
-use crate::links::{Links, cut};
+use crate::clock::{Clock, Nanos};
+use crate::links::{self, Links, cut, cut_if_due};
 use crate::measure::{Ended, Message, Meter};
+use crate::producer::note;
 use crate::wire::greet;
 use crate::worker::{Pace, schedule};
 use crate::workload::Protocol;
@@ -37,35 +38,22 @@ pub struct ChurnPlan {
 
 /// Runs a thread from its start to its last message.
 pub fn run(plan: ChurnPlan, links: Links) {
-    let out = links.out.clone();
-    let ended = churn(&plan, links)
-        .unwrap_or_else(|error| Ended { failures: vec![format!("{error:#}")], ..Ended::default() });
-    // Nobody listens any more where the main thread gave up.
-    let _ = out.send(Message::Ended(Box::new(ended)));
+    links::run(links, |links| churn(&plan, links));
 }
 
 fn churn(plan: &ChurnPlan, mut links: Links) -> Result<Ended> {
     let first = greet(plan.protocol, &plan.address, plan.timeout).map(drop);
-    let is_there = first.is_ok();
-    links.connected.send(first).context("the main thread is gone")?;
-    if !is_there {
-        return Ok(Ended::default());
-    }
-    let window = links.window.recv().context("another thread could not connect")?;
-    links.control.set_nonblocking(true)?;
+    let Some(((), window)) = links.begin(first)? else { return Ok(Ended::default()) };
     let clock = plan.clock;
     let mut chance = Chance::new(plan.seed);
     let mut times = schedule(&plan.pace, window, &mut chance);
     let mut meter = Meter::new(window);
-    let mut next_cut = window.begin + (window.from - window.begin) % SECOND;
+    let mut next_cut = window.first_cut();
     let mut waited = 0;
     let mut ended = Ended::default();
     while let Some(due) = times.next_due(clock.now().max(window.begin)) {
         let now = clock.now();
-        if now >= next_cut {
-            cut(&links.out, &mut meter, next_cut);
-            next_cut += SECOND * ((now - next_cut) / SECOND + 1);
-        }
+        cut_if_due(&links.out, &mut meter, &mut next_cut, now);
         if links.is_told_to_stop() || now >= window.until.saturating_add(window.patience) {
             times.end_at(now);
             continue;
@@ -81,8 +69,7 @@ fn churn(plan: &ChurnPlan, mut links: Links) -> Result<Ended> {
     }
     cut(&links.out, &mut meter, clock.now());
     let _ = links.out.send(Message::ProducersDone);
-    let span = window.part_of(window.from, clock.now());
-    ended.busy = if span > 0 { 1.0 - waited as f64 / span as f64 } else { 0.0 };
+    ended.busy = window.busy(waited, clock.now());
     Ok(ended)
 }
 
@@ -97,10 +84,7 @@ fn open_one(plan: &ChurnPlan, due: Nanos, meter: &mut Meter, failures: &mut Vec<
         }
         Err(error) => {
             meter.counts.failed += 1;
-            let failure = format!("{error:#}");
-            if failures.len() < 8 && !failures.contains(&failure) {
-                failures.push(failure);
-            }
+            note(failures, format!("{error:#}"));
         }
     }
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::message::{DeliveryResult, Message as _};
+use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 
 use crate::chance::Chance;
-use crate::clock::{Clock, Nanos, SECOND};
+use crate::clock::{Clock, Nanos};
 use crate::keys::Chooser;
 use crate::ledger::Sent;
-use crate::links::{Links, cut};
+use crate::links::{self, Links, cut, cut_if_due};
 use crate::measure::{Ended, Message, Meter, Window};
 use crate::payload::{Payload, Stamp};
 use crate::producer::{ProducerPlan, add_range, note};
@@ -50,7 +50,7 @@ struct Delivery {
     producer: usize,
     slot: usize,
     at: Nanos,
-    offset: Result<i64, String>,
+    result: Result<(), String>,
 }
 
 /// What the library calls back into, on a producer's polling thread.
@@ -67,12 +67,9 @@ impl ProducerContext for Deliverer {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
         let at = self.clock.now();
-        let offset = match result {
-            Ok(message) => Ok(message.offset()),
-            Err((error, _)) => Err(error.to_string()),
-        };
+        let result = result.as_ref().map(drop).map_err(|(error, _)| error.to_string());
         // Nobody listens any more where the run is over.
-        let _ = self.out.send(Delivery { producer: self.producer, slot, at, offset });
+        let _ = self.out.send(Delivery { producer: self.producer, slot, at, result });
     }
 }
 
@@ -103,11 +100,7 @@ struct Author {
 
 /// Runs a thread from the first connection to its last message.
 pub fn run(plan: LibraryPlan, links: Links) {
-    let out = links.out.clone();
-    let ended = work(plan, links)
-        .unwrap_or_else(|error| Ended { failures: vec![format!("{error:#}")], ..Ended::default() });
-    // Nobody listens any more where the main thread gave up.
-    let _ = out.send(Message::Ended(Box::new(ended)));
+    links::run(links, |links| work(plan, links));
 }
 
 fn work(plan: LibraryPlan, mut links: Links) -> Result<Ended> {
@@ -124,18 +117,7 @@ fn work(plan: LibraryPlan, mut links: Links) -> Result<Ended> {
             Author::connect(producer, &config, (chooser, Chance::new(seed)), deliverer)
         })
         .collect();
-    let mut authors = match connected {
-        Ok(authors) => {
-            links.connected.send(Ok(())).context("the main thread is gone")?;
-            authors
-        }
-        Err(error) => {
-            links.connected.send(Err(error)).context("the main thread is gone")?;
-            return Ok(Ended::default());
-        }
-    };
-    let window = links.window.recv().context("another thread could not connect")?;
-    links.control.set_nonblocking(true)?;
+    let Some((mut authors, window)) = links.begin(connected)? else { return Ok(Ended::default()) };
     for (author, pace) in authors.iter_mut().zip(&paces) {
         let mut chance = Chance::new(!plan.seed.wrapping_add(pace.place.0 as u64));
         author.schedule = schedule(pace, window, &mut chance);
@@ -169,8 +151,8 @@ struct Thread {
 
 impl Thread {
     fn run(&mut self, links: &mut Links, deliveries: &Receiver<Delivery>) -> Result<Ended> {
-        let Window { begin, from, until, patience } = self.window;
-        let mut next_cut = begin + (from - begin) % SECOND;
+        let Window { begin, until, patience, .. } = self.window;
+        let mut next_cut = self.window.first_cut();
         let deadline = until.saturating_add(patience);
         let mut ended = Ended::default();
         // Nothing is sent before the threads begin together.
@@ -180,10 +162,7 @@ impl Thread {
                 self.take(delivery);
             }
             let now = self.clock.now();
-            if now >= next_cut {
-                cut(&links.out, &mut self.meter, next_cut);
-                next_cut += SECOND * ((now - next_cut) / SECOND + 1);
-            }
+            cut_if_due(&links.out, &mut self.meter, &mut next_cut, now);
             if links.is_told_to_stop() {
                 self.authors.iter_mut().for_each(|author| author.schedule.end_at(now));
             }
@@ -210,8 +189,7 @@ impl Thread {
         }
         let now = self.clock.now();
         cut(&links.out, &mut self.meter, now);
-        let span = self.window.part_of(from, now);
-        ended.busy = if span > 0 { 1.0 - self.waited as f64 / span as f64 } else { 0.0 };
+        ended.busy = self.window.busy(self.waited, now);
         Ok(ended)
     }
 
@@ -341,8 +319,8 @@ impl Author {
         };
         self.free.push(delivery.slot);
         self.in_flight -= 1;
-        match delivery.offset {
-            Ok(_) => {
+        match delivery.result {
+            Ok(()) => {
                 meter.acknowledged(delivery.at, 1, record.bytes, &[record.intended]);
                 if self.plan.acks == 0 {
                     self.forget(record);

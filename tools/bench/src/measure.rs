@@ -117,6 +117,17 @@ impl Window {
     pub fn part_of(&self, from: Nanos, to: Nanos) -> Nanos {
         to.min(self.until).saturating_sub(from.max(self.from))
     }
+
+    /// Where the first interval ends: whole seconds lie before and after the start of what is measured.
+    pub fn first_cut(&self) -> Nanos {
+        self.begin + (self.from - self.begin) % SECOND
+    }
+
+    /// The part of what is measured until `now` in which a thread did not wait, 0 to 1.
+    pub fn busy(&self, waited: Nanos, now: Nanos) -> f64 {
+        let measured = self.part_of(self.from, now);
+        if measured > 0 { 1.0 - waited as f64 / measured as f64 } else { 0.0 }
+    }
 }
 
 /// Measures one thread; intervals are cut off by the thread's loop.

@@ -8,13 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::chance::Chance;
-use crate::clock::{Clock, Nanos, SECOND};
+use crate::clock::{Clock, Nanos};
 use crate::consumer::{ConsumerPlan, Reading, reading};
 use crate::keys::Chooser;
-use crate::links::{Links, command, cut};
+use crate::links::{self, Links, command, cut, cut_if_due};
 use crate::measure::{Ended, Message, Meter, Window};
 use crate::payload::Payload;
 use crate::poller::{Poller, Ready};
@@ -85,11 +85,7 @@ pub fn run(plan: WorkerPlan, links: Links) {
     if let Some(cpu) = plan.cpu {
         pin(cpu);
     }
-    let out = links.out.clone();
-    let ended = work(plan, links)
-        .unwrap_or_else(|error| Ended { failures: vec![format!("{error:#}")], ..Ended::default() });
-    // Nobody listens any more where the main thread gave up.
-    let _ = out.send(Message::Ended(Box::new(ended)));
+    links::run(links, |links| work(plan, links));
 }
 
 fn pin(cpu: usize) {
@@ -102,21 +98,12 @@ fn pin(cpu: usize) {
 fn work(plan: WorkerPlan, links: Links) -> Result<Ended> {
     let poller = Poller::new()?;
     let connected = connect(&plan, &poller);
-    let (mut producers, consumers) = match connected {
-        Ok(connected) => {
-            links.connected.send(Ok(())).context("the main thread is gone")?;
-            connected
-        }
-        Err(error) => {
-            links.connected.send(Err(error)).context("the main thread is gone")?;
-            return Ok(Ended::default());
-        }
+    let Some(((mut producers, consumers), window)) = links.begin(connected)? else {
+        return Ok(Ended::default());
     };
-    let window = links.window.recv().context("another thread could not connect")?;
     for ((producer, chance), (_, pace, _)) in producers.iter_mut().zip(&plan.producers) {
         producer.set_schedule(schedule(pace, window, chance));
     }
-    links.control.set_nonblocking(true)?;
     poller.add(links.control.as_fd(), CONTROL)?;
     let producers_left = producers.len();
     let actors: Vec<Actor> = producers
@@ -181,9 +168,8 @@ fn connect(plan: &WorkerPlan, poller: &Poller) -> Result<Connected> {
 
 impl Worker {
     fn run(mut self) -> Result<Ended> {
-        // Whole seconds before and after the window's start.
-        let Window { begin, from, until, patience } = self.window;
-        let mut next_cut = begin + (from - begin) % SECOND;
+        let Window { begin, until, patience, .. } = self.window;
+        let mut next_cut = self.window.first_cut();
         let deadline = until.saturating_add(patience);
         let mut window_is_over = false;
         for token in 0..self.actors.len() {
@@ -196,10 +182,7 @@ impl Worker {
         while self.left > 0 {
             let now = self.clock.now();
             self.fire_timers(now);
-            if now >= next_cut {
-                self.cut(next_cut);
-                next_cut += SECOND * ((now - next_cut) / SECOND + 1);
-            }
+            cut_if_due(&self.out, &mut self.meter, &mut next_cut, now);
             if now >= until && !window_is_over {
                 window_is_over = true;
                 self.end_consumers();
@@ -216,7 +199,7 @@ impl Worker {
             self.wait(wake)?;
         }
         self.tell_producers_done();
-        self.cut(self.clock.now());
+        cut(&self.out, &mut self.meter, self.clock.now());
         Ok(self.ended())
     }
 
@@ -382,16 +365,12 @@ impl Worker {
         }
     }
 
-    fn cut(&mut self, end: Nanos) {
-        cut(&self.out, &mut self.meter, end);
-    }
-
     fn ended(self) -> Ended {
-        let mut ended = Ended { never_acknowledged: self.never_acknowledged, ..Ended::default() };
-        let measured = self.window.part_of(self.window.from, self.clock.now());
-        if measured > 0 {
-            ended.busy = 1.0 - self.waited as f64 / measured as f64;
-        }
+        let mut ended = Ended {
+            never_acknowledged: self.never_acknowledged,
+            busy: self.window.busy(self.waited, self.clock.now()),
+            ..Ended::default()
+        };
         for actor in self.actors {
             match actor {
                 Actor::Producer(mut producer) => {
