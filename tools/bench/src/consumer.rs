@@ -1,10 +1,8 @@
 //! One consuming connection: a fetch session over its partitions, and an account of every record.
 
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use klamm::client::Address;
 use klamm::model::ErrorCode;
 use klamm::protocol::api_key::ApiKey;
 use klamm::protocol::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
@@ -15,84 +13,13 @@ use klamm::record::{BatchError, DecompressionCaps, split};
 use rustc_hash::FxHashMap;
 
 use crate::clock::{Clock, Nanos};
-use crate::ledger::Checker;
 use crate::measure::Meter;
-use crate::nats::subscriber::Subscriber;
+use crate::reading::{ConsumerPlan, Reading, Standing};
 use crate::socket::{Socket, request};
-use crate::workload::Protocol;
-
-/// What a consumer is to do.
-#[derive(Clone, Debug)]
-pub struct ConsumerPlan {
-    /// What its broker speaks.
-    pub protocol: Protocol,
-    /// Its number.
-    pub id: usize,
-    /// Each copy reads every partition once.
-    pub copy: usize,
-    /// The run whose records count; `None` takes any.
-    pub run: Option<u32>,
-    /// Where its partitions' leader listens.
-    pub address: Address,
-    /// What to read.
-    pub topic: String,
-    /// The partitions, and the offset of each at which to begin.
-    pub partitions: Vec<(i32, i64)>,
-    /// The offsets at which to end; without them it reads until it is told to stop.
-    pub ends: Option<Vec<i64>>,
-    /// `fetch.min.bytes`.
-    pub bytes_min: i32,
-    /// `fetch.max.bytes`.
-    pub bytes_max: i32,
-    /// `max.partition.fetch.bytes`.
-    pub partition_bytes_max: i32,
-    /// `fetch.max.wait.ms`.
-    pub wait_ms_max: i32,
-    /// `request.timeout.ms`.
-    pub timeout: Duration,
-    /// Whether records' times are of this run's clock.
-    pub is_timed: bool,
-    /// Whether it reads a backlog, beside those whose records count.
-    pub is_cold: bool,
-    /// Whether the end of the window is its end, wherever it is.
-    pub ends_with_window: bool,
-}
-
-/// A consuming connection of any protocol, as its thread drives it.
-pub trait Reading {
-    /// Connects; blocks until the broker has greeted.
-    fn connect(&mut self) -> Result<BorrowedFd<'_>>;
-    /// True where it reads nothing more.
-    fn is_done(&self) -> bool;
-    /// The window is over, or the user wants it to be.
-    fn end(&mut self);
-    /// Nothing more is written: ends when it has read everything that is there `now`.
-    fn stop_when_caught_up(&mut self, now: Nanos);
-    /// Asks for more where no question is open.
-    fn advance(&mut self, clock: Clock) -> Result<()>;
-    /// More room in the socket.
-    fn flush(&mut self) -> Result<()>;
-    /// Takes what has arrived.
-    fn receive(&mut self, clock: Clock, meter: &mut Meter) -> Result<()>;
-    /// The connection is of no use any more.
-    fn broke(&mut self, error: &anyhow::Error);
-    /// Time is up.
-    fn give_up(&mut self);
-    /// Which copy it read, its account, and what went wrong.
-    fn account(self: Box<Self>) -> (usize, Checker, Option<String>);
-}
-
-/// A consumer of the plan's protocol, not connected yet.
-pub fn reading(plan: ConsumerPlan) -> Box<dyn Reading> {
-    match plan.protocol {
-        Protocol::Kafka => Box::new(Consumer::new(plan)),
-        Protocol::Nats => Box::new(Subscriber::new(plan)),
-    }
-}
 
 /// A consuming connection of the Kafka protocol.
 pub struct Consumer {
-    plan: ConsumerPlan,
+    standing: Standing,
     socket: Option<Socket>,
     positions: Vec<i64>,
     places: FxHashMap<i32, usize>,
@@ -106,9 +33,6 @@ pub struct Consumer {
     frame: Vec<u8>,
     /// Set once nothing more will be written: the next empty answer ends it.
     stop_after: Option<Nanos>,
-    is_done: bool,
-    checker: Checker,
-    failure: Option<String>,
 }
 
 impl Consumer {
@@ -119,9 +43,8 @@ impl Consumer {
         let mut consumer = Consumer {
             places: places.collect(),
             changed: Vec::new(),
-            checker: Checker::new(plan.run),
             positions,
-            plan,
+            standing: Standing::new(plan),
             socket: None,
             session_id: 0,
             session_epoch: 0,
@@ -129,15 +52,13 @@ impl Consumer {
             correlation_id: 0,
             frame: Vec::new(),
             stop_after: None,
-            is_done: false,
-            failure: None,
         };
-        consumer.is_done = consumer.has_reached_ends();
+        consumer.standing.is_done = consumer.has_reached_ends();
         consumer
     }
 
     fn has_reached_ends(&self) -> bool {
-        let ends = self.plan.ends.as_ref();
+        let ends = self.standing.plan.ends.as_ref();
         ends.is_some_and(|ends| self.positions.iter().zip(ends).all(|(at, end)| at >= end))
     }
 
@@ -159,7 +80,9 @@ impl Consumer {
                 self.session_epoch = 0;
                 return Ok(());
             }
-            error => bail!("the broker refuses to let {} be read: {error}", self.plan.topic),
+            error => {
+                bail!("the broker refuses to let {} be read: {error}", self.standing.plan.topic)
+            }
         }
         self.session_id = answer.session_id;
         self.session_epoch = if answer.session_id == 0 { 0 } else { self.session_epoch.max(0) + 1 };
@@ -173,32 +96,34 @@ impl Consumer {
                 ensure!(
                     error.is_none(),
                     "{}-{} cannot be read: {error}: {}",
-                    self.plan.topic,
+                    self.standing.plan.topic,
                     part.partition_index,
                     error.message()
                 );
                 found += self.read(place, part.records.bytes(), now, meter)?;
             }
         }
-        if found > 0 && !self.plan.is_cold {
+        if found > 0 && !self.standing.plan.is_cold {
             meter.answered(now, asked_at);
         }
         let told = self.stop_after.is_some_and(|after| asked_at >= after);
-        self.is_done = (told && found == 0) || self.has_reached_ends();
+        self.standing.is_done = (told && found == 0) || self.has_reached_ends();
         Ok(())
     }
 
     /// Reads the batches of one partition; gives how many records there were.
     fn read(&mut self, place: usize, bytes: &[u8], now: Nanos, meter: &mut Meter) -> Result<u64> {
-        let partition = self.plan.partitions[place].0;
-        let end = self.plan.ends.as_ref().map_or(i64::MAX, |ends| ends[place]);
+        let partition = self.standing.plan.partitions[place].0;
+        let end = self.standing.plan.ends.as_ref().map_or(i64::MAX, |ends| ends[place]);
         let mut found = 0;
         for batch in split(bytes) {
             let batch = match batch {
                 Ok(batch) => batch,
                 // Kafka cuts an answer at its size.
                 Err(BatchError::Truncated { .. }) => break,
-                Err(error) => bail!("{}-{partition} has a damaged batch: {error}", self.plan.topic),
+                Err(error) => {
+                    bail!("{}-{partition} has a damaged batch: {error}", self.standing.plan.topic)
+                }
             };
             let header = batch.header();
             let next = header.base_offset.0 + i64::from(header.last_offset_delta) + 1;
@@ -208,7 +133,7 @@ impl Consumer {
             ensure!(
                 batch.crc_is_valid(),
                 "{}-{partition}: the batch at offset {} has a wrong checksum",
-                self.plan.topic,
+                self.standing.plan.topic,
                 header.base_offset.0
             );
             let opened = batch.open(DecompressionCaps::default())?;
@@ -219,14 +144,8 @@ impl Consumer {
                     continue;
                 }
                 found += 1;
-                let stamp = self.checker.observe(partition, record.value);
                 let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-                let intended = stamp.filter(|_| self.plan.is_timed).map(|stamp| stamp.intended);
-                if self.plan.is_cold {
-                    meter.read_cold(now, size);
-                } else {
-                    meter.read(now, size, intended);
-                }
+                self.standing.observe(partition, record.value, size, now, meter);
             }
             self.positions[place] = next;
             self.changed.push(place);
@@ -236,17 +155,25 @@ impl Consumer {
 }
 
 impl Reading for Consumer {
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+
+    fn into_standing(self: Box<Self>) -> Standing {
+        self.standing
+    }
+
     fn connect(&mut self) -> Result<BorrowedFd<'_>> {
-        let socket = Socket::connect(&self.plan.address, self.plan.timeout)?;
+        let socket = Socket::connect(&self.standing.plan.address, self.standing.plan.timeout)?;
         Ok(self.socket.insert(socket).connection.as_fd())
     }
 
-    fn is_done(&self) -> bool {
-        self.is_done
-    }
-
-    fn end(&mut self) {
-        self.is_done |= self.plan.ends_with_window;
+    fn disconnect(&mut self) {
+        self.socket = None;
     }
 
     /// Ends with the first answer without records that was asked for after `now`.
@@ -255,19 +182,19 @@ impl Reading for Consumer {
     }
 
     fn advance(&mut self, clock: Clock) -> Result<()> {
-        if self.is_done || self.asked_at.is_some() {
+        if self.standing.is_done || self.asked_at.is_some() {
             return Ok(());
         }
         let Some(socket) = &mut self.socket else { return Ok(()) };
         let version = socket.versions.fetch;
         let is_full = self.session_epoch <= 0 || version < 7;
         let partition = |place: usize| FetchPartition {
-            partition: self.plan.partitions[place].0,
+            partition: self.standing.plan.partitions[place].0,
             current_leader_epoch: -1,
             fetch_offset: self.positions[place],
             last_fetched_epoch: -1,
             log_start_offset: -1,
-            partition_max_bytes: self.plan.partition_bytes_max,
+            partition_max_bytes: self.standing.plan.partition_bytes_max,
             ..FetchPartition::default()
         };
         let partitions: Vec<FetchPartition<'_>> = if is_full {
@@ -279,16 +206,16 @@ impl Reading for Consumer {
             Vec::new()
         } else {
             vec![FetchTopic {
-                topic: self.plan.topic.as_str().into(),
+                topic: self.standing.plan.topic.as_str().into(),
                 partitions,
                 ..FetchTopic::default()
             }]
         };
         let body = FetchRequest {
             replica_id: -1,
-            max_wait_ms: self.plan.wait_ms_max,
-            min_bytes: self.plan.bytes_min,
-            max_bytes: self.plan.bytes_max,
+            max_wait_ms: self.standing.plan.wait_ms_max,
+            min_bytes: self.standing.plan.bytes_min,
+            max_bytes: self.standing.plan.bytes_max,
             session_id: if version < 7 { 0 } else { self.session_id },
             session_epoch: if version < 7 { -1 } else { self.session_epoch },
             topics,
@@ -327,36 +254,19 @@ impl Reading for Consumer {
             }
         }
     }
-
-    fn broke(&mut self, error: &anyhow::Error) {
-        self.socket = None;
-        self.is_done = true;
-        self.failure = Some(format!("consumer {}: {error:#}", self.plan.id));
-    }
-
-    fn give_up(&mut self) {
-        if self.plan.ends_with_window {
-            self.is_done = true;
-        }
-        if !self.is_done {
-            self.is_done = true;
-            self.failure =
-                Some(format!("consumer {} did not catch up in the time given", self.plan.id));
-        }
-    }
-
-    fn account(self: Box<Self>) -> (usize, Checker, Option<String>) {
-        (self.plan.copy, self.checker, self.failure)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use klamm::client::Address;
     use klamm::record::{BatchBuilder, BatchOptions};
 
     use super::*;
     use crate::measure::Window;
     use crate::payload::{Payload, Stamp};
+    use crate::workload::Protocol;
 
     fn plan(start: i64, end: i64) -> ConsumerPlan {
         ConsumerPlan {
@@ -392,8 +302,8 @@ mod tests {
             let mut consumer = Consumer::new(plan(start, end));
             let window = Window { begin: 0, from: 0, until: Nanos::MAX, patience: 0 };
             let found = consumer.read(0, &batch.finish(), 1, &mut Meter::new(window)).unwrap();
-            assert_eq!((found, consumer.checker.tally.read), (expected, expected));
-            assert_eq!(consumer.checker.tally.duplicates, 0);
+            assert_eq!((found, consumer.standing.checker.tally.read), (expected, expected));
+            assert_eq!(consumer.standing.checker.tally.duplicates, 0);
             assert!(consumer.has_reached_ends());
         }
     }

@@ -49,6 +49,7 @@ mod poller;
 mod probe;
 mod producer;
 mod ramp;
+mod reading;
 mod report;
 mod run;
 mod schedule;

@@ -7,9 +7,9 @@ use rustc_hash::FxHashMap;
 use crate::churn::ChurnPlan;
 use crate::clock::Clock;
 use crate::cluster::Topic;
-use crate::consumer::ConsumerPlan;
 use crate::keys::Chooser;
 use crate::producer::ProducerPlan;
+use crate::reading::ConsumerPlan;
 use crate::session::Load;
 use crate::worker::{Pace, WorkerPlan};
 use crate::workload::{Client, Kind, Workload};
@@ -56,12 +56,6 @@ pub fn producer_plans(
             chooser.is_satisfiable(),
             "none of the keys belongs to a partition that connection {index} can reach"
         );
-        let pace = Pace {
-            arrival: workload.arrival,
-            rate: workload.rate,
-            place: (index, count),
-            count_max: workload.knobs.num_records.map_or(u64::MAX, |all| share(all, index, count)),
-        };
         let plan = ProducerPlan {
             protocol: workload.protocol,
             id: index as u16,
@@ -76,7 +70,7 @@ pub fn producer_plans(
             sizes: workload.sizes.clone(),
             reconnects: workload.reconnects,
         };
-        plans.push((plan, pace, chooser));
+        plans.push((plan, pace(workload, index, count), chooser));
     }
     Ok(plans)
 }
@@ -90,6 +84,16 @@ fn in_flight_max(workload: &Workload) -> usize {
         requests.saturating_mul((each as usize).max(1))
     } else {
         requests
+    }
+}
+
+/// When one of `count` sends.
+fn pace(workload: &Workload, index: usize, count: usize) -> Pace {
+    Pace {
+        arrival: workload.arrival,
+        rate: workload.rate,
+        place: (index, count),
+        count_max: workload.knobs.num_records.map_or(u64::MAX, |all| share(all, index, count)),
     }
 }
 
@@ -167,15 +171,14 @@ fn library_plans(
     consumers: Vec<ConsumerPlan>,
 ) -> Vec<Load> {
     use crate::library::LibraryPlan;
-    let seed = workload.knobs.seed.unwrap_or(1);
     let threads = workload.threads.min(producers.len());
     let mut plans: Vec<LibraryPlan> = (0..threads)
         .map(|index| LibraryPlan {
             clock,
             requests_in_flight_max: workload.in_flight_max(),
             producers: Vec::new(),
-            seed: seed.wrapping_add(index as u64 * 1_000_003),
-            compressibility: workload.knobs.compressibility.unwrap_or(0.5),
+            seed: thread_seed(workload, index),
+            compressibility: workload.compressibility(),
         })
         .collect();
     for (index, producer) in producers.into_iter().enumerate() {
@@ -195,7 +198,6 @@ pub fn worker_plans(
     producers: Vec<(ProducerPlan, Pace, Chooser)>,
     consumers: Vec<ConsumerPlan>,
 ) -> Vec<Load> {
-    let seed = workload.knobs.seed.unwrap_or(1);
     let mut plans: Vec<WorkerPlan> = (0..workload.threads)
         .map(|index| WorkerPlan {
             clock,
@@ -203,8 +205,8 @@ pub fn worker_plans(
             spins: workload.knobs.spin.unwrap_or(false),
             producers: Vec::new(),
             consumers: Vec::new(),
-            seed: seed.wrapping_add(index as u64 * 1_000_003),
-            compressibility: workload.knobs.compressibility.unwrap_or(0.5),
+            seed: thread_seed(workload, index),
+            compressibility: workload.compressibility(),
         })
         .collect();
     let threads = plans.len();
@@ -218,23 +220,20 @@ pub fn worker_plans(
     plans.into_iter().map(Load::Traffic).collect()
 }
 
+/// The seed of a thread's values; its producers' are close behind it.
+fn thread_seed(workload: &Workload, index: usize) -> u64 {
+    workload.seed().wrapping_add(index as u64 * 1_000_003)
+}
+
 /// A thread each for connections that come and go.
 pub fn churn_plans(workload: &Workload, clock: Clock, topic: &Topic) -> Vec<Load> {
     let plan = |index: usize| ChurnPlan {
         clock,
         protocol: workload.protocol,
         address: topic.leaders[index % topic.leaders.len()].clone(),
-        pace: Pace {
-            arrival: workload.arrival,
-            rate: workload.rate,
-            place: (index, workload.threads),
-            count_max: workload
-                .knobs
-                .num_records
-                .map_or(u64::MAX, |all| share(all, index, workload.threads)),
-        },
+        pace: pace(workload, index, workload.threads),
         timeout: workload.timeout(),
-        seed: workload.knobs.seed.unwrap_or(1).wrapping_add(index as u64),
+        seed: workload.seed().wrapping_add(index as u64),
     };
     (0..workload.threads).map(|index| Load::Churn(plan(index))).collect()
 }

@@ -12,13 +12,13 @@ use anyhow::Result;
 
 use crate::chance::Chance;
 use crate::clock::{Clock, Nanos};
-use crate::consumer::{ConsumerPlan, Reading, reading};
 use crate::keys::Chooser;
 use crate::links::{self, Links, command, cut, cut_if_due};
 use crate::measure::{Ended, Message, Meter, Window};
 use crate::payload::Payload;
 use crate::poller::{Poller, Ready};
 use crate::producer::{Producer, ProducerPlan};
+use crate::reading::{ConsumerPlan, Reading, reading};
 use crate::schedule::{Arrival, Schedule};
 
 /// The control pipe among the sockets.
@@ -378,7 +378,7 @@ impl Worker {
                     ended.failures.append(&mut producer.failures);
                 }
                 Actor::Consumer(consumer) => {
-                    let (copy, checker, failure) = consumer.account();
+                    let (copy, checker, failure) = consumer.into_standing().account();
                     ended.failures.extend(failure);
                     ended.checkers.push((copy, checker));
                 }

@@ -219,7 +219,7 @@ impl Workload {
         );
         ensure!(!self.duration.is_zero(), "duration: more than nothing");
         ensure!(self.in_flight_max() > 0, "max-in-flight-requests-per-connection: at least 1");
-        let share = self.knobs.compressibility.unwrap_or_default();
+        let share = self.compressibility();
         ensure!((0.0..=1.0).contains(&share), "compressibility {share}: from 0 to 1");
         ensure!(self.knobs.partitions.is_none_or(|count| count > 0), "partitions: at least 1");
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -257,6 +257,16 @@ impl Workload {
     /// `request.timeout.ms`.
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.knobs.request_timeout_ms.unwrap_or(30_000))
+    }
+
+    /// Of everything random.
+    pub fn seed(&self) -> u64 {
+        self.knobs.seed.unwrap_or(1)
+    }
+
+    /// The share of each value that repeats, from 0 to 1.
+    pub fn compressibility(&self) -> f64 {
+        self.knobs.compressibility.unwrap_or(0.5)
     }
 
     /// Whether what was produced is read back.

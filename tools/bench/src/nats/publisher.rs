@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use klamm::client::Address;
 use serde::Deserialize;
 
-use super::parser::{self, Message, Operation};
+use super::parser::{Message, Operation};
 use super::socket::NatsSocket;
 use super::subject;
 use crate::batches::Batch;
@@ -102,27 +102,16 @@ impl Publisher {
 
     /// The next acknowledgement of what has arrived.
     pub fn next_answer(&mut self) -> Result<Option<Answer>> {
-        loop {
-            let received = self.socket.connection.received();
-            let Some((operation, length)) = parser::next(received)? else { return Ok(None) };
-            let mut wants_pong = false;
-            let answer = match operation {
-                Operation::Message(message) => Some(answer(&message)?),
-                Operation::Refused(words) => anyhow::bail!("the server says: {words}"),
-                Operation::Ping => {
-                    wants_pong = true;
-                    None
-                }
-                Operation::Info(_) | Operation::Pong | Operation::Ok => None,
-            };
-            self.socket.connection.consume(length);
-            if wants_pong {
-                self.socket.connection.send(&[b"PONG\r\n"])?;
-            }
+        let acknowledged = |operation: &Operation<'_>| match operation {
+            Operation::Message(message) => answer(message).map(Some),
+            _ => Ok(None),
+        };
+        while let Some(answer) = self.socket.next(acknowledged)? {
             if answer.is_some() {
                 return Ok(answer);
             }
         }
+        Ok(None)
     }
 }
 

@@ -111,19 +111,30 @@ impl NatsSocket {
         })?
     }
 
+    /// Takes the next operation that has arrived whole, if there is one; pings are answered, a refusal is an error.
+    pub fn next<T>(&mut self, take: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<Option<T>> {
+        loop {
+            let received = self.connection.received();
+            let Some((operation, length)) = parser::next(received)? else { return Ok(None) };
+            match operation {
+                Operation::Refused(words) => bail!("the server says: {words}"),
+                Operation::Ping => {
+                    self.connection.consume(length);
+                    self.connection.send(&[b"PONG\r\n"])?;
+                }
+                operation => {
+                    let taken = take(&operation)?;
+                    self.connection.consume(length);
+                    return Ok(Some(taken));
+                }
+            }
+        }
+    }
+
     /// Waits for an operation that `take` takes; others are passed over.
     fn wait_for<T>(&mut self, mut take: impl FnMut(&Operation<'_>) -> Option<T>) -> Result<T> {
         loop {
-            while let Some((operation, length)) = parser::next(self.connection.received())? {
-                if let Operation::Refused(words) = operation {
-                    bail!("it says: {words}");
-                }
-                let is_ping = operation == Operation::Ping;
-                let found = take(&operation);
-                self.connection.consume(length);
-                if is_ping {
-                    self.connection.send(&[b"PONG\r\n"])?;
-                }
+            while let Some(found) = self.next(|operation| Ok(take(operation)))? {
                 if let Some(found) = found {
                     return Ok(found);
                 }

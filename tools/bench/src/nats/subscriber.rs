@@ -6,13 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::parser::{self, Message, Operation};
+use super::parser::{Message, Operation};
 use super::socket::{INBOX_SID, NatsSocket};
 use super::stream;
 use crate::clock::{Clock, Nanos};
-use crate::consumer::{ConsumerPlan, Reading};
-use crate::ledger::Checker;
 use crate::measure::Meter;
+use crate::reading::{ConsumerPlan, Reading, Standing};
 
 /// How often the server says that it is still there; flow control wants it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -21,15 +20,12 @@ const FLOW: u16 = 100;
 
 /// A connection with push consumers.
 pub struct Subscriber {
-    plan: ConsumerPlan,
+    standing: Standing,
     socket: Option<NatsSocket>,
     /// The next sequence of each partition.
     positions: Vec<i64>,
     /// Where each partition ends, as far as that is known.
     ends: Vec<Option<i64>>,
-    is_done: bool,
-    checker: Checker,
-    failure: Option<String>,
 }
 
 impl Subscriber {
@@ -41,14 +37,11 @@ impl Subscriber {
         };
         let mut subscriber = Subscriber {
             positions: plan.partitions.iter().map(|(_, start)| *start).collect(),
-            checker: Checker::new(plan.run),
             ends,
-            plan,
+            standing: Standing::new(plan),
             socket: None,
-            is_done: false,
-            failure: None,
         };
-        subscriber.is_done = subscriber.has_reached_ends();
+        subscriber.standing.is_done = subscriber.has_reached_ends();
         subscriber
     }
 
@@ -59,7 +52,8 @@ impl Subscriber {
 
     /// Each partition's messages come under a subscription of their own, whose number tells the partition.
     fn subscribe(&self) -> Result<NatsSocket> {
-        let mut socket = NatsSocket::connect(&self.plan.address, self.plan.timeout)?;
+        let mut socket =
+            NatsSocket::connect(&self.standing.plan.address, self.standing.plan.timeout)?;
         let mut lines = String::new();
         for place in 0..self.positions.len() {
             lines.push_str(&format!("SUB {}.d.{place} {}\r\n", socket.inbox, sid(place)));
@@ -67,12 +61,13 @@ impl Subscriber {
         socket.connection.send(&[lines.as_bytes()])?;
         socket.round_trip()?;
         // Made by another connection: this one's messages come as soon as a consumer is there.
-        let mut maker = NatsSocket::connect(&self.plan.address, self.plan.timeout)?;
-        for (place, (partition, start)) in self.plan.partitions.iter().enumerate() {
+        let mut maker =
+            NatsSocket::connect(&self.standing.plan.address, self.standing.plan.timeout)?;
+        for (place, (partition, start)) in self.standing.plan.partitions.iter().enumerate() {
             if self.ends[place].is_some_and(|end| *start >= end) {
                 continue;
             }
-            let name = stream(&self.plan.topic, *partition);
+            let name = stream(&self.standing.plan.topic, *partition);
             let config = json!({
                 "deliver_subject": format!("{}.d.{place}", socket.inbox),
                 "deliver_policy": "by_start_sequence",
@@ -95,27 +90,24 @@ impl Subscriber {
             return self.learn_end(message);
         }
         let place = usize::try_from(message.sid - sid(0))?;
-        let partition = self.plan.partitions.get(place).context("a message of no subscription")?.0;
+        let partition =
+            self.standing.plan.partitions.get(place).context("a message of no subscription")?.0;
         let sequence = message.reply.and_then(stream_sequence);
         let sequence = sequence.context("a message without its place in the stream")?;
         ensure!(
             sequence >= self.positions[place],
             "{}-{partition} gave sequence {sequence} after {}",
-            self.plan.topic,
+            self.standing.plan.topic,
             self.positions[place] - 1
         );
         self.positions[place] = sequence + 1;
         // What lies behind the end is another reader's.
-        if self.plan.ends.is_some() && self.ends[place].is_some_and(|end| sequence >= end) {
+        if self.standing.plan.ends.is_some() && self.ends[place].is_some_and(|end| sequence >= end)
+        {
             return Ok(());
         }
-        let stamp = self.checker.observe(partition, Some(message.payload));
-        let intended = stamp.filter(|_| self.plan.is_timed).map(|stamp| stamp.intended);
-        if self.plan.is_cold {
-            meter.read_cold(now, message.payload.len());
-        } else {
-            meter.read(now, message.payload.len(), intended);
-        }
+        let value = message.payload;
+        self.standing.observe(partition, Some(value), value.len(), now, meter);
         Ok(())
     }
 
@@ -157,25 +149,33 @@ fn stream_sequence(reply: &str) -> Option<i64> {
 }
 
 impl Reading for Subscriber {
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+
+    fn into_standing(self: Box<Self>) -> Standing {
+        self.standing
+    }
+
     fn connect(&mut self) -> Result<BorrowedFd<'_>> {
         let socket = self.subscribe()?;
         Ok(self.socket.insert(socket).connection.as_fd())
     }
 
-    fn is_done(&self) -> bool {
-        self.is_done
-    }
-
-    fn end(&mut self) {
-        self.is_done |= self.plan.ends_with_window;
+    fn disconnect(&mut self) {
+        self.socket = None;
     }
 
     /// Asks every stream where it ends, and reads up to there.
     fn stop_when_caught_up(&mut self, _now: Nanos) {
         let Some(socket) = &mut self.socket else { return };
         let mut lines = String::new();
-        for (place, (partition, _)) in self.plan.partitions.iter().enumerate() {
-            let name = stream(&self.plan.topic, *partition);
+        for (place, (partition, _)) in self.standing.plan.partitions.iter().enumerate() {
+            let name = stream(&self.standing.plan.topic, *partition);
             let reply = socket.reply_subject(&format!("end.{place}"));
             lines.push_str(&format!("PUB $JS.API.STREAM.INFO.{name} {reply} 0\r\n\r\n"));
         }
@@ -185,7 +185,7 @@ impl Reading for Subscriber {
     }
 
     fn advance(&mut self, _clock: Clock) -> Result<()> {
-        self.is_done |= self.has_reached_ends();
+        self.standing.is_done |= self.has_reached_ends();
         Ok(())
     }
 
@@ -199,50 +199,29 @@ impl Reading for Subscriber {
             let more = socket.connection.fill()?;
             let now = clock.now();
             let mut replies = String::new();
-            while let Some((operation, length)) = parser::next(socket.connection.received())? {
-                match operation {
-                    Operation::Message(message) => match message.status() {
-                        Some(FLOW) => {
-                            if let Some(reply) = flow_reply(&message) {
-                                replies.push_str(&format!("PUB {reply} 0\r\n\r\n"));
-                            }
+            let mut take = |operation: &Operation<'_>| {
+                let Operation::Message(message) = operation else { return Ok(()) };
+                match message.status() {
+                    Some(FLOW) => {
+                        if let Some(reply) = flow_reply(message) {
+                            replies.push_str(&format!("PUB {reply} 0\r\n\r\n"));
                         }
-                        Some(status) => bail!("JetStream ended a consumer with status {status}"),
-                        None => self.receive_one(&message, now, meter)?,
-                    },
-                    Operation::Ping => replies.push_str("PONG\r\n"),
-                    Operation::Refused(words) => bail!("the server says: {words}"),
-                    Operation::Info(_) | Operation::Pong | Operation::Ok => {}
+                        Ok(())
+                    }
+                    Some(status) => bail!("JetStream ended a consumer with status {status}"),
+                    None => self.receive_one(message, now, meter),
                 }
-                socket.connection.consume(length);
-            }
+            };
+            while socket.next(&mut take)?.is_some() {}
             if !replies.is_empty() {
                 socket.connection.send(&[replies.as_bytes()])?;
             }
             self.socket = Some(socket);
-            self.is_done |= self.has_reached_ends();
+            self.standing.is_done |= self.has_reached_ends();
             if !more {
                 return Ok(());
             }
         }
-    }
-
-    fn broke(&mut self, error: &anyhow::Error) {
-        self.socket = None;
-        self.is_done = true;
-        self.failure = Some(format!("consumer {}: {error:#}", self.plan.id));
-    }
-
-    fn give_up(&mut self) {
-        if !self.is_done && !self.plan.ends_with_window {
-            self.failure =
-                Some(format!("consumer {} did not catch up in the time given", self.plan.id));
-        }
-        self.is_done = true;
-    }
-
-    fn account(self: Box<Self>) -> (usize, Checker, Option<String>) {
-        (self.plan.copy, self.checker, self.failure)
     }
 }
 
