@@ -4,6 +4,8 @@
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod full_tests;
 mod gauges;
 #[cfg(test)]

@@ -39,6 +39,12 @@ pub enum LoadError {
         /// What is wrong.
         error: BatchError,
     },
+    /// The log has nothing where it says that there is something.
+    #[error("the log has no batch at offset {offset}, below its end")]
+    Gap {
+        /// Where the read began.
+        offset: Offset,
+    },
     /// A batch has records that nobody understands.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -56,6 +62,9 @@ pub async fn load(
     let mut bytes_read = 0;
     while next < ground.leader.high_watermark() {
         let read = ground.leader.read(next, COLD_READ_BYTES_MAX, true, true).await?;
+        if read.first > next {
+            return Err(LoadError::Gap { offset: next });
+        }
         let (before, bytes) = (next, contiguous(read, &mut next));
         #[cfg(test)]
         let bytes = match is_planted(Planted::LoadShort) && next >= ground.leader.high_watermark() {
@@ -68,7 +77,7 @@ pub async fn load(
             return Ok(None);
         }
         if next == before {
-            break;
+            return Err(LoadError::Gap { offset: before });
         }
         runtime.yield_now().await;
     }

@@ -118,6 +118,12 @@ impl SparseIndex {
         after.checked_sub(1).map(|index| self.entries[index])
     }
 
+    /// Where the first named batch behind `position` begins.
+    pub fn border_above(&self, position: u32) -> Option<u32> {
+        let after = self.entries.partition_point(|entry| entry.position <= position);
+        self.entries.get(after).map(|entry| entry.position)
+    }
+
     /// The base offset of the batch that an entry names.
     pub fn base_offset(segment_base: Offset, entry: &IndexEntry) -> Offset {
         Offset(segment_base.0 + i64::from(entry.relative_offset))

@@ -99,13 +99,26 @@ struct Span {
     next: Offset,
 }
 
+/// Where a walk through a segment begins, and what bounds it.
+#[derive(Clone, Copy)]
+struct Path {
+    /// Of the first batch.
+    position: u32,
+    /// The offset that the first batch begins with, if that is known.
+    expected: Option<Offset>,
+    /// Bytes from here on are not at hand.
+    available: u32,
+    /// The offset behind the segment's last batch.
+    end_offset: Offset,
+}
+
 /// How a walk from batch to batch ended.
 enum Walk {
     /// These are what the reader gets.
     Found(Span),
     /// Nothing in this segment is for the reader.
     Nothing,
-    /// From here on the segment's own end was reached without a batch for the reader.
+    /// The segment ended without a batch for the reader.
     Passed,
     /// The bytes from `position` on are not at hand; `needed` of them at least, if that is known.
     Missing { position: u32, needed: usize },
@@ -138,21 +151,26 @@ impl Log {
     }
 }
 
-/// Walks the batches from `position` on; `header_at` gives `None` where bytes are not at hand.
+/// Walks the batches of a segment; each has to begin at the offset where the one before ends, because
+/// no checksum covers that. `header_at` copies the header of a batch out, and is asked for what is at
+/// hand only.
 fn walk(
     segment: &Segment,
-    mut position: u32,
-    available: u32,
+    path: Path,
     want: &Want,
     mut header_at: impl FnMut(u32, &mut [u8; BATCH_HEADER_BYTES]),
 ) -> Result<Walk, SegmentDamaged> {
     let end = segment.state.bytes;
     let base = segment.state.base;
+    let Path { mut position, mut expected, available, end_offset } = path;
     let mut span: Option<Span> = None;
     let mut head = [0; BATCH_HEADER_BYTES];
     loop {
         let taken = span.map_or(0, |span| (span.end - span.start) as usize);
         if position == end {
+            if expected.is_some_and(|expected| expected != end_offset) {
+                return Err(SegmentDamaged { base, position });
+            }
             return Ok(span.map_or(Walk::Passed, Walk::Found));
         }
         if position + BATCH_HEADER_BYTES as u32 > end {
@@ -165,12 +183,16 @@ fn walk(
         header_at(position, &mut head);
         let damaged = SegmentDamaged { base, position };
         let header = BatchHeader::parse(&head).map_err(|_| damaged)?;
-        if header.size_bytes > (end - position) as usize || header.base_offset < base {
+        let is_in_order = expected.is_none_or(|expected| header.base_offset == expected)
+            && (header.base_offset <= want.from || span.is_some())
+            && (base..end_offset).contains(&header.base_offset)
+            && header.next_offset() <= end_offset;
+        if !is_in_order || !segment.may_hold(position, header.size_bytes) {
             return Err(damaged);
         }
         let batch_end = position + header.size_bytes as u32;
         if header.next_offset() <= want.from {
-            position = batch_end;
+            (position, expected) = (batch_end, Some(header.next_offset()));
             continue;
         }
         let fits = taken + header.size_bytes <= want.bytes_max || (taken == 0 && want.at_least_one);
@@ -187,7 +209,7 @@ fn walk(
         if span.is_none() {
             leap(segment, available, want, &mut next);
         }
-        position = next.end;
+        (position, expected) = (next.end, Some(next.next));
         span = Some(next);
     }
 }
@@ -324,7 +346,9 @@ impl LogShared {
             let header_at = |at: u32, head: &mut [u8; BATCH_HEADER_BYTES]| {
                 segment.window.copy_out(at, head);
             };
-            match walk(segment, position, segment.state.bytes, want, header_at)? {
+            let (available, end_offset) = (segment.state.bytes, core.end_offset_of(index));
+            let path = Path { position, expected: None, available, end_offset };
+            match walk(segment, path, want, header_at)? {
                 Walk::Found(span) => {
                     let bytes = (span.end - span.start) as usize;
                     let leases = segment.window.leases(span.start, bytes);
@@ -362,7 +386,9 @@ impl LogShared {
         let Some(index) = core.segment_index(base) else { return Ok(None) };
         let segment = &core.segments[index];
         let header_at = |at: u32, head: &mut [u8; BATCH_HEADER_BYTES]| region.copy_out(at, head);
-        let span = match walk(segment, position, region.end(), want, header_at)? {
+        let (expected, end_offset) = (segment.offset_at(position), core.end_offset_of(index));
+        let path = Path { position, expected, available: region.end(), end_offset };
+        let span = match walk(segment, path, want, header_at)? {
             Walk::Found(span) => span,
             Walk::Nothing => {
                 let empty = ReadBytes { first: want.from, next: want.from, ..ReadBytes::default() };
@@ -496,10 +522,11 @@ impl LogShared {
             _ => SparseIndex::starting_at(0, -1),
         };
         let mut damage = None;
+        let mut expected = (older.covered() == 0).then_some(base);
         while older.covered() < until && damage.is_none() {
             let position = older.covered();
             let region = self.region(base, position, COLD_READ_BYTES_MAX).await?;
-            damage = note_batches(&mut older, base, &region, until);
+            damage = note_batches(&mut older, base, &mut expected, &region, until);
         }
         let mut core = self.core_mut();
         if let Some(damage) = damage {
@@ -518,10 +545,11 @@ impl LogShared {
     }
 }
 
-/// Notes the batches that a region holds the headers of.
+/// Notes the batches that a region holds the headers of; the first begins with `expected`, if that is known.
 fn note_batches(
     index: &mut SparseIndex,
     base: Offset,
+    expected: &mut Option<Offset>,
     region: &Region,
     until: u32,
 ) -> Option<SegmentDamaged> {
@@ -531,9 +559,11 @@ fn note_batches(
         region.copy_out(position, &mut head);
         let damaged = SegmentDamaged { base, position };
         let Ok(header) = BatchHeader::parse(&head) else { return Some(damaged) };
-        if header.size_bytes > (until - position) as usize {
+        let is_in_order = expected.is_none_or(|expected| header.base_offset == expected);
+        if header.size_bytes > (until - position) as usize || !is_in_order {
             return Some(damaged);
         }
+        *expected = Some(header.next_offset());
         index.note(base, header.base_offset, header.size_bytes as u32, header.max_timestamp);
     }
     let stuck = index.covered() < until && until - index.covered() < BATCH_HEADER_BYTES as u32;
@@ -568,6 +598,11 @@ impl LogCore {
             return Err(LogReadError::OutOfRange { start: self.readable_start, end: self.end });
         }
         Ok(())
+    }
+
+    /// The offset behind the last batch of a segment.
+    fn end_offset_of(&self, index: usize) -> Offset {
+        self.segments.get(index + 1).map_or(self.end, |next| next.state.base)
     }
 
     /// The index of the segment that would hold an offset.

@@ -9,6 +9,7 @@ use super::index::SparseIndex;
 use super::state::SegmentState;
 use super::window::Window;
 use crate::model::Offset;
+use crate::model::limits::INDEX_INTERVAL_BYTES;
 use crate::model::units::block_floor;
 
 /// A segment of a log that is open.
@@ -66,6 +67,30 @@ impl Segment {
             window: Window::default(),
             index: SparseIndex::starting_at(state.bytes, state.max_timestamp),
         }
+    }
+
+    /// Whether a batch of so many bytes can stand at `position`: within the segment, and not across the
+    /// beginning of another that the index names.
+    pub fn may_hold(&self, position: u32, bytes: usize) -> bool {
+        if bytes > (self.state.bytes - position) as usize {
+            return false;
+        }
+        // A small one that lies about its size is followed by bytes that are no batch.
+        bytes <= INDEX_INTERVAL_BYTES
+            || self
+                .index
+                .border_above(position)
+                .is_none_or(|border| bytes <= (border - position) as usize)
+    }
+
+    /// The offset that the batch at `position` begins with, if that is known without reading it.
+    pub fn offset_at(&self, position: u32) -> Option<Offset> {
+        let base = self.state.base;
+        if position == 0 {
+            return Some(base);
+        }
+        let entry = self.index.border_below(position)?;
+        (entry.position == position).then(|| SparseIndex::base_offset(base, &entry))
     }
 
     /// Whether its last partial block is in the file and not in memory.

@@ -160,6 +160,12 @@ impl LogShared {
         if is_complete { Ok(()) } else { self.load_index(base).await }
     }
 
+    fn may_hold(&self, base: Offset, position: u32, bytes: usize) -> Result<bool, LogReadError> {
+        let core = self.core();
+        let index = core.segment_index(base).ok_or_else(|| core.gone())?;
+        Ok(core.segments[index].may_hold(position, bytes))
+    }
+
     /// The first record from the batch at `position` on that meets what is sought.
     async fn seek(
         self: &Rc<Self>,
@@ -183,7 +189,7 @@ impl LogShared {
             while position + BATCH_HEADER_BYTES as u32 <= region.end() {
                 region.copy_out(position, &mut head);
                 let header = BatchHeader::parse(&head).map_err(|_| damaged)?;
-                if header.size_bytes > (end - position) as usize {
+                if !self.may_hold(base, position, header.size_bytes)? {
                     return Err(damaged.into());
                 }
                 let batch_end = position + header.size_bytes as u32;

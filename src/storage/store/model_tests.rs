@@ -22,7 +22,7 @@ use crate::storage::{
     Store, StoreOptions,
 };
 
-const DATA: &str = "/data";
+pub const DATA: &str = "/data";
 const LOGS: usize = 5;
 
 fn identity(epoch: u64) -> JournalIdentity {
