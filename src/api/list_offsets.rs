@@ -49,11 +49,8 @@ pub fn list_offsets(context: &RequestContext, request: &ListOffsetsRequest<'_>) 
     Reply::later(answer(context.responder(), asked, queries))
 }
 
-/// A replica would see what is not committed yet, and no client is one.
+/// Who says that it is a replica sees what a consumer does: without others every record is committed.
 fn refused_as_a_whole(request: &ListOffsetsRequest<'_>) -> Option<ErrorCode> {
-    if request.replica_id >= 0 {
-        return Some(ErrorCode::TopicAuthorizationFailed);
-    }
     // Without transactions both isolation levels see the same end.
     (!matches!(request.isolation_level, 0 | 1)).then_some(ErrorCode::InvalidRequest)
 }
@@ -112,7 +109,7 @@ async fn answer(
     queries: Vec<OffsetQuery>,
 ) -> Outcome {
     let mut found = shard::offsets(&responder.shard, queries).await.into_iter();
-    let mut worst = ErrorCode::None;
+    let mut first_error = ErrorCode::None;
     let mut topics = Vec::with_capacity(asked.len());
     for AskedTopic { name, partitions } in asked {
         let partitions = partitions.into_iter().map(|(index, refused)| {
@@ -120,8 +117,8 @@ async fn answer(
                 Some(code) => Err(code),
                 None => found.next().unwrap_or(Err(ErrorCode::UnknownServerError)),
             };
-            if let (Err(code), ErrorCode::None) = (result, worst) {
-                worst = code;
+            if let (Err(code), ErrorCode::None) = (result, first_error) {
+                first_error = code;
             }
             partition_response(index, result, responder.version)
         });
@@ -132,7 +129,7 @@ async fn answer(
         });
     }
     let response = ListOffsetsResponse { topics, ..ListOffsetsResponse::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(first_error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_response(
@@ -198,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn replicas_and_unknown_isolation_levels_are_refused() {
+    fn unknown_isolation_levels_are_refused() {
         for (replica_id, isolation_level, expected) in [
             (-1, 0, None),
             (-1, 1, None),
             (-2, 0, None),
-            (0, 0, Some(ErrorCode::TopicAuthorizationFailed)),
+            (0, 0, None),
             (-1, 2, Some(ErrorCode::InvalidRequest)),
         ] {
             let request = ListOffsetsRequest { replica_id, isolation_level, ..Default::default() };

@@ -5,6 +5,8 @@
 //! topics a lying block is stored as opaque bytes, which Kafka would refuse after decompressing all of
 //! them. So whoever opens a stored batch treats it as hostile.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::batch::BatchView;
@@ -73,6 +75,18 @@ pub struct RecordFault {
     pub message: String,
 }
 
+impl fmt::Display for RecordFault {
+    /// As Kafka says it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordError(batchIndex={}, message='{}')", self.index, self.message)
+    }
+}
+
+fn first_three(faults: &[RecordFault]) -> String {
+    let texts: Vec<String> = faults.iter().take(3).map(RecordFault::to_string).collect();
+    texts.join(", ")
+}
+
 /// Why a batch is refused; each variant names Kafka's error for it.
 #[derive(Debug, Error)]
 pub enum InvalidBatch {
@@ -122,10 +136,13 @@ pub enum InvalidBatch {
     #[error(transparent)]
     Compressed(DecompressionError),
     /// INVALID_RECORD: records of a well-formed batch are refused.
-    #[error("one or more records have been rejected")]
+    #[error(
+        "One or more records have been rejected due to {} record errors in total, and only showing \
+         the first three errors at most: [{}]", .0.len(), first_three(.0)
+    )]
     Records(Vec<RecordFault>),
     /// INVALID_TIMESTAMP: records are too far from the broker's clock.
-    #[error("one or more records have been rejected due to invalid timestamp")]
+    #[error("One or more records have been rejected due to invalid timestamp")]
     Timestamps(Vec<RecordFault>),
 }
 
@@ -134,19 +151,22 @@ const FAULT_COUNT_MAX: usize = 16;
 
 /// Checks the records that a client produced to one partition.
 pub fn validate(bytes: &[u8], rules: &ProduceRules) -> Result<Accepted, InvalidBatch> {
-    let batch = BatchView::parse(bytes).map_err(refuse_parse)?;
+    let batch = BatchView::parse(bytes).map_err(|error| refuse_parse(bytes, error))?;
     if batch.bytes().len() < bytes.len() {
         return Err(InvalidBatch::MoreThanOne);
     }
-    check_header(&batch, rules)?;
+    check_bounds(&batch, rules)?;
+    // Before what the header says otherwise: a damaged batch is worth sending again, a wrong one is not.
     let (stored, computed) = (batch.crc, batch.crc_computed());
     if stored != computed {
         return Err(InvalidBatch::Crc { stored, computed });
     }
+    check_header(&batch, rules)?;
     let header = *batch.header();
     let opaque = header.compression != Compression::None && !rules.compacted;
     let max_timestamp = if opaque {
-        check_header_timestamps(&header, rules)?;
+        check_header_timestamps(&header, rules)
+            .map_err(|fault| each_fault(&batch, rules).unwrap_or(fault))?;
         header.max_timestamp
     } else {
         let opened = batch.open(rules.decompression).map_err(InvalidBatch::Compressed)?;
@@ -155,7 +175,12 @@ pub fn validate(bytes: &[u8], rules: &ProduceRules) -> Result<Accepted, InvalidB
     Ok(Accepted { header, max_timestamp })
 }
 
-fn refuse_parse(error: BatchError) -> InvalidBatch {
+fn refuse_parse(bytes: &[u8], error: BatchError) -> InvalidBatch {
+    // What a header declares may be damage of the way here.
+    let whole = BatchView::read(bytes).ok().filter(|batch| !batch.crc_is_valid());
+    if let Some(batch) = whole {
+        return InvalidBatch::Crc { stored: batch.crc, computed: batch.crc_computed() };
+    }
     match error {
         BatchError::Truncated { .. } => InvalidBatch::Missing,
         BatchError::Magic(magic @ (0 | 1)) => InvalidBatch::Magic(magic),
@@ -170,19 +195,26 @@ fn refuse_parse(error: BatchError) -> InvalidBatch {
     }
 }
 
-fn check_header(batch: &BatchHeader, rules: &ProduceRules) -> Result<(), InvalidBatch> {
+/// What is looked at before the checksum.
+fn check_bounds(batch: &BatchHeader, rules: &ProduceRules) -> Result<(), InvalidBatch> {
+    if batch.base_offset.0 != 0 {
+        return Err(InvalidBatch::Header("the base offset of a produced record batch is not 0"));
+    }
     if batch.size_bytes > rules.batch_size_bytes_max {
         return Err(InvalidBatch::TooLarge {
             size_bytes: batch.size_bytes,
             size_bytes_max: rules.batch_size_bytes_max,
         });
     }
+    Ok(())
+}
+
+fn check_header(batch: &BatchHeader, rules: &ProduceRules) -> Result<(), InvalidBatch> {
     if batch.compression == Compression::Zstd && !rules.zstd_permitted {
         return Err(InvalidBatch::Codec(Compression::Zstd as u8));
     }
     let has_sequence = batch.producer_epoch.0 >= 0 && batch.base_sequence >= 0;
     let broken = [
-        (batch.base_offset.0 != 0, "the base offset of a produced record batch is not 0"),
         (batch.record_count == 0, "the record batch has no records"),
         (
             i64::from(batch.last_offset_delta) + 1 != i64::from(batch.record_count),
@@ -232,19 +264,24 @@ fn check_records(
     if faulty { Err(faults(header, opened, rules)) } else { Ok(max_timestamp) }
 }
 
+/// What is wrong with each record of a refused block, where it opens.
+fn each_fault(batch: &BatchView<'_>, rules: &ProduceRules) -> Option<InvalidBatch> {
+    let opened = batch.open(rules.decompression).ok()?;
+    check_records(batch.header(), &opened, rules).err()
+}
+
 /// Lists what [`check_records`] found; only a refused batch is walked twice.
 fn faults(header: &BatchHeader, opened: &[u8], rules: &ProduceRules) -> InvalidBatch {
     let (time_min, time_max) = time_bounds(rules);
-    let mut times_only = true;
+    let mut is_of_times = false;
     let mut faults = Vec::new();
     for (index, record) in (0..).zip(Records::new(header, opened).map_while(Result::ok)) {
         let message = if record.offset_delta != index {
-            times_only = false;
             format!("the record has the inner offset {}, expected {index}", record.offset_delta)
         } else if rules.compacted && record.key.is_none() {
-            times_only = false;
             "a compacted topic cannot accept a message without a key".to_owned()
         } else if is_out_of_bounds(record.timestamp, time_min, time_max) {
+            is_of_times = true;
             times_message(record.timestamp, time_min, time_max)
         } else {
             continue;
@@ -253,7 +290,7 @@ fn faults(header: &BatchHeader, opened: &[u8], rules: &ProduceRules) -> InvalidB
             faults.push(RecordFault { index, message });
         }
     }
-    if times_only { InvalidBatch::Timestamps(faults) } else { InvalidBatch::Records(faults) }
+    if is_of_times { InvalidBatch::Timestamps(faults) } else { InvalidBatch::Records(faults) }
 }
 
 /// The bounds of a block that is not opened: its first record by the base timestamp, all by the max.

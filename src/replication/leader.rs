@@ -24,7 +24,7 @@ pub enum AppendError {
     #[error("{in_sync} replicas are in sync, min.insync.replicas is {wanted}")]
     NotEnoughReplicas {
         /// How many are.
-        in_sync: usize,
+        in_sync: u32,
         /// How many should be.
         wanted: u32,
     },
@@ -73,7 +73,8 @@ impl PendingAppend {
 pub struct Leader {
     log: Log,
     epoch: Cell<LeaderEpoch>,
-    in_sync: Cell<usize>,
+    in_sync: Cell<u32>,
+    replicas: Cell<u32>,
     config: RefCell<Rc<TopicConfig>>,
     turn: Semaphore,
     retired: Cell<bool>,
@@ -87,6 +88,7 @@ impl Leader {
             log,
             epoch: Cell::new(epoch),
             in_sync: Cell::new(1),
+            replicas: Cell::new(1),
             config: RefCell::new(config),
             turn: Semaphore::new(1),
             retired: Cell::new(false),
@@ -153,11 +155,11 @@ impl Leader {
         now_ms: i64,
     ) -> Result<PendingAppend, AppendError> {
         let config = self.config();
-        if acks == -1 && (self.in_sync.get() as u32) < config.min_insync_replicas {
-            return Err(AppendError::NotEnoughReplicas {
-                in_sync: self.in_sync.get(),
-                wanted: config.min_insync_replicas,
-            });
+        // A partition that has fewer replicas asks for all of them.
+        let wanted = config.min_insync_replicas.min(self.replicas.get());
+        let in_sync = self.in_sync.get();
+        if acks == -1 && in_sync < wanted {
+            return Err(AppendError::NotEnoughReplicas { in_sync, wanted });
         }
         let _turn = self.turn.acquire(1).await;
         let log_append_time =

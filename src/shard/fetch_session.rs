@@ -212,11 +212,11 @@ impl FetchSessions {
         if session.by_id != by_id {
             return Err(ErrorCode::FetchSessionTopicIdError);
         }
-        for key in &forgotten {
-            session.forget(key);
-        }
         for wanted in wanted {
             session.want(wanted);
+        }
+        for key in &forgotten {
+            session.forget(key);
         }
         if session.order.is_empty() {
             self.sessions.remove(&id);
