@@ -1,8 +1,8 @@
 //! Klamm: a Kafka-compatible broker for Linux, one shard per core, every acknowledged record on disk.
 //!
 //! This page is the map of the house. A room imports the rooms of the floors below it and nothing
-//! else; `config/layers.toml` states the floors and `cargo run -p klamm-tidy` checks them. From the
-//! ground up:
+//! else, but for the two of the client side, which have a list of their own; `config/layers.toml`
+//! states the floors and `cargo run -p klamm-tidy` checks them. From the ground up:
 //!
 //! | floor | rooms |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | durable meaning | [`storage`], then [`replication`], then [`coordinator`] |
 //! | two worlds that never import each other | [`shard`], [`controller`] |
 //! | requests | [`api`] |
-//! | doors | [`server`], [`admin`] |
+//! | doors | [`server`], [`admin`]; [`client`], then [`cli`], which share nothing with the broker but words, wire and records |
 //! | the whole | [`config`], [`broker`], [`doctor`] |
 //!
 //! **The way of a produced batch**, one file a step: `server/connection` cuts the frame,

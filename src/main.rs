@@ -46,15 +46,11 @@ fn with_config<T>(
     overrides: &[String],
     read: impl FnOnce(Option<ConfigFile<'_>>, &[String], &Machine) -> Result<T, ConfigError>,
 ) -> Result<T> {
-    let mut overrides = overrides.to_vec();
     let bytes = path.map(read_config).transpose()?;
     let name = path.map(|path| path.display().to_string()).unwrap_or_default();
     let file = bytes.as_ref().map(|bytes| ConfigFile { name: &name, bytes });
-    if file.is_none() && !overrides.iter().any(|text| text.starts_with("log.dir")) {
-        overrides.insert(0, "log.dirs=data".to_owned());
-    }
     let machine = broker::machine().context("cannot learn what the process may use")?;
-    Ok(read(file, &overrides, &machine)?)
+    Ok(read(file, overrides, &machine)?)
 }
 
 /// Examines the machine; the exit code is 1 where something is not fine.

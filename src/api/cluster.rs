@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::api::encode::first_error;
 use crate::api::metadata::{
     CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS, View, is_internal, unknown_topic,
 };
@@ -127,11 +128,10 @@ pub fn describe_topic_partitions(
         ..Cursor::default()
     });
     let topics: Vec<_> = page.topics.into_iter().map(|topic| described(topic, view)).collect();
-    let worst = topics.iter().map(|topic| topic.error_code).find(|code| *code != 0);
+    let error = first_error(topics.iter().map(|topic| ErrorCode::from_code(topic.error_code)));
     let response = DescribeTopicPartitionsResponse { topics, next_cursor, ..Default::default() };
-    let worst = ErrorCode::from_code(worst.unwrap_or(0));
     let responder = context.responder();
-    Reply::Done(responder.answer(worst, |writer, version| response.encode(writer, version)))
+    Reply::Done(responder.answer(error, |writer, version| response.encode(writer, version)))
 }
 
 /// Where the request wants to begin; `None` for a cursor that makes no sense.

@@ -1,5 +1,6 @@
 //! DescribeConfigs, AlterConfigs and IncrementalAlterConfigs.
 
+use crate::api::encode::first_error;
 use crate::api::reply::Reply;
 use crate::api::request::RequestContext;
 use crate::metadata::Topic;
@@ -46,11 +47,11 @@ pub fn describe_configs(context: &RequestContext, request: &DescribeConfigsReque
             result(request, resource, described)
         })
         .collect();
-    let worst = results.iter().map(|result| result.error_code).find(|code| *code != 0);
+    let codes = results.iter().map(|result| ErrorCode::from_code(result.error_code));
+    let error = first_error(codes);
     let response = DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() };
-    let worst = ErrorCode::from_code(worst.unwrap_or(0));
     let responder = context.responder();
-    Reply::Done(responder.answer(worst, |writer, version| response.encode(writer, version)))
+    Reply::Done(responder.answer(error, |writer, version| response.encode(writer, version)))
 }
 
 fn is_resource_type(code: i8) -> bool {
@@ -197,7 +198,7 @@ pub fn alter_configs(context: &RequestContext, request: &AlterConfigsRequest<'_>
     let responder = context.responder();
     Reply::later(async move {
         let altered = altered(asked, decided.await);
-        let worst = worst(&altered);
+        let error = first_error(altered.iter().map(|one| one.code));
         let responses = altered.into_iter().map(|one| AlterConfigsResourceResponse {
             error_code: one.code.code(),
             error_message: one.message.map(Into::into),
@@ -207,7 +208,7 @@ pub fn alter_configs(context: &RequestContext, request: &AlterConfigsRequest<'_>
         });
         let response =
             AlterConfigsResponse { responses: responses.collect(), ..Default::default() };
-        responder.answer(worst, |writer, version| response.encode(writer, version))
+        responder.answer(error, |writer, version| response.encode(writer, version))
     })
 }
 
@@ -223,7 +224,7 @@ pub fn incremental_alter_configs(
     let responder = context.responder();
     Reply::later(async move {
         let altered = altered(asked, decided.await);
-        let worst = worst(&altered);
+        let error = first_error(altered.iter().map(|one| one.code));
         let responses = altered.into_iter().map(|one| incremental::AlterConfigsResourceResponse {
             error_code: one.code.code(),
             error_message: one.message.map(Into::into),
@@ -235,7 +236,7 @@ pub fn incremental_alter_configs(
             responses: responses.collect(),
             ..Default::default()
         };
-        responder.answer(worst, |writer, version| response.encode(writer, version))
+        responder.answer(error, |writer, version| response.encode(writer, version))
     })
 }
 
@@ -331,11 +332,6 @@ fn altered(
         Altered { resource_type, name, code, message }
     };
     asked.into_iter().map(&mut tell).collect()
-}
-
-/// The error by which a request is counted: its first.
-fn worst(altered: &[Altered]) -> ErrorCode {
-    altered.iter().map(|one| one.code).find(|code| !code.is_none()).unwrap_or(ErrorCode::None)
 }
 
 #[cfg(test)]
@@ -456,6 +452,6 @@ mod tests {
         let altered = altered(vec![asked("a"), asked("b")], Err(ErrorCode::NotController.into()));
         assert!(altered.iter().all(|one| one.code == ErrorCode::NotController));
         assert_eq!(altered[1].name, "b");
-        assert_eq!(worst(&altered), ErrorCode::NotController);
+        assert_eq!(first_error(altered.iter().map(|one| one.code)), ErrorCode::NotController);
     }
 }

@@ -84,7 +84,7 @@ async fn answer(
     parts: Vec<RecordDeletion>,
 ) -> Outcome {
     let mut deleted = shard::delete_records(&responder.shard, parts).await.into_iter();
-    let mut worst = ErrorCode::None;
+    let mut first_error = ErrorCode::None;
     let mut topics = Vec::with_capacity(asked.len());
     for AskedTopic { name, partitions } in asked {
         let partitions = partitions.into_iter().map(|(index, refused)| {
@@ -92,8 +92,8 @@ async fn answer(
                 Some(code) => Err(code),
                 None => deleted.next().unwrap_or(Err(ErrorCode::UnknownServerError)),
             };
-            if let (Err(code), ErrorCode::None) = (result, worst) {
-                worst = code;
+            if let (Err(code), ErrorCode::None) = (result, first_error) {
+                first_error = code;
             }
             partition_result(index, result)
         });
@@ -104,7 +104,7 @@ async fn answer(
         });
     }
     let response = DeleteRecordsResponse { topics, ..DeleteRecordsResponse::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(first_error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_result(

@@ -51,20 +51,20 @@ impl Responder {
         result
     }
 
-    /// Answers with a body; `worst` is the error by which the request is counted.
+    /// Answers with a body; `error` is the one by which the request is counted.
     pub fn answer(
         &self,
-        worst: ErrorCode,
+        error: ErrorCode,
         encode: impl FnOnce(&mut Writer, i16) -> Result<(), EncodeError>,
     ) -> Outcome {
-        self.answer_with(worst, Vec::new(), encode)
+        self.answer_with(error, Vec::new(), encode)
     }
 
     /// Answers with a body some of whose bytes are elsewhere: `externals[id]` are those that the
     /// body calls by that id.
     pub fn answer_with(
         &self,
-        worst: ErrorCode,
+        error: ErrorCode,
         externals: Vec<Vec<Part>>,
         encode: impl FnOnce(&mut Writer, i16) -> Result<(), EncodeError>,
     ) -> Outcome {
@@ -76,7 +76,7 @@ impl Responder {
             answered: self.shard.runtime().now(),
             spent: self.spent.get(),
         };
-        self.shard.metrics().answered(self.api.wire(), worst, timing.total(timing.answered));
+        self.shard.metrics().answered(self.api.wire(), error, timing.total(timing.answered));
         match self.frame(externals, encode) {
             Ok((parts, len)) => {
                 self.shard.metrics().sent(len);
@@ -84,7 +84,7 @@ impl Responder {
             }
             Err(problem) => {
                 error!(api = self.api.name(), version = self.version, %problem,
-                    "a response could not be encoded: its connection is closed");
+                    "a response could not be encoded, and its connection is closed: please report this");
                 Outcome::Close("a response could not be encoded")
             }
         }
@@ -117,4 +117,9 @@ impl Responder {
         }
         Ok((parts, len))
     }
+}
+
+/// The error by which a request of many parts is counted.
+pub fn first_error(codes: impl IntoIterator<Item = ErrorCode>) -> ErrorCode {
+    codes.into_iter().find(|code| !code.is_none()).unwrap_or(ErrorCode::None)
 }

@@ -56,7 +56,7 @@ fn query(
 
 async fn answer(responder: Responder, asked: Vec<AskedTopic>, queries: Vec<EpochQuery>) -> Outcome {
     let mut found = shard::epoch_ends(&responder.shard, queries).await.into_iter();
-    let mut worst = ErrorCode::None;
+    let mut first_error = ErrorCode::None;
     let mut topics = Vec::with_capacity(asked.len());
     for AskedTopic { name, partitions } in asked {
         let partitions = partitions.into_iter().map(|(index, refused)| {
@@ -64,8 +64,8 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, queries: Vec<Epoch
                 Some(code) => Err(code),
                 None => found.next().unwrap_or(Err(ErrorCode::UnknownServerError)),
             };
-            if let (Err(code), ErrorCode::None) = (result, worst) {
-                worst = code;
+            if let (Err(code), ErrorCode::None) = (result, first_error) {
+                first_error = code;
             }
             partition_response(index, result)
         });
@@ -77,7 +77,7 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, queries: Vec<Epoch
     }
     let response =
         OffsetForLeaderEpochResponse { topics, ..OffsetForLeaderEpochResponse::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(first_error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_response(

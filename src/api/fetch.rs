@@ -194,13 +194,13 @@ async fn answer(fetching: Fetching) -> Outcome {
     responder.spend(Stage::Read, time.reading);
     let mut found = found.into_iter();
     let (mut externals, mut holds) = (Vec::new(), Vec::new());
-    let mut worst = ErrorCode::None;
+    let mut first_error = ErrorCode::None;
     let mut answered: Vec<(TopicRef, Vec<PartitionData<'static>>)> = Vec::new();
     for (wanted, result) in wanted.iter().zip(results) {
         let result =
             result.or_else(|| found.next()).unwrap_or(Err(ErrorCode::UnknownServerError.into()));
-        if let (Err(failure), ErrorCode::None) = (&result, worst) {
-            worst = failure.code;
+        if let (Err(failure), ErrorCode::None) = (&result, first_error) {
+            first_error = failure.code;
         }
         if !sessions.borrow_mut().must_say(&context, &wanted.key, said(&result)) {
             continue;
@@ -219,8 +219,8 @@ async fn answer(fetching: Fetching) -> Outcome {
         responses: answered.iter().map(topic_response).collect(),
         ..FetchResponse::default()
     };
-    let outcome =
-        responder.answer_with(worst, externals, |writer, version| response.encode(writer, version));
+    let outcome = responder
+        .answer_with(first_error, externals, |writer, version| response.encode(writer, version));
     match outcome {
         Outcome::Answer(answer) => Outcome::Answer(Answer { holds, ..answer }),
         other => other,

@@ -1,6 +1,6 @@
 //! FindCoordinator: which broker coordinates a group, creating the groups' topic at the first one.
 
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::metadata::View;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
@@ -125,10 +125,9 @@ fn nodes(shard: &Shard, listener: &AdvertisedListener) -> Vec<Option<Node>> {
 }
 
 fn answer(responder: &Responder, found: Vec<(String, Result<&Node, ErrorCode>)>) -> Outcome {
-    let errors = found.iter().filter_map(|(_, place)| place.as_ref().err());
-    let worst = errors.copied().next().unwrap_or(ErrorCode::None);
+    let error = first_error(found.iter().filter_map(|(_, place)| place.as_ref().err().copied()));
     let response = response(found, responder.version);
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn response(

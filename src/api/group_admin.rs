@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::api::ask_each::ask_each;
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::metadata::OPERATIONS_NOT_ASKED;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
@@ -81,9 +81,9 @@ pub fn describe(context: &RequestContext, request: &DescribeGroupsRequest<'_>) -
             groups.push(described(group, result, operations, responder.version));
         }
         let codes = groups.iter().map(|group| ErrorCode::from_code(group.error_code));
-        let worst = codes.clone().find(|code| !code.is_none()).unwrap_or(ErrorCode::None);
+        let error = first_error(codes);
         let response = DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() };
-        responder.answer(worst, |writer, version| response.encode(writer, version))
+        responder.answer(error, |writer, version| response.encode(writer, version))
     })
 }
 
@@ -158,15 +158,15 @@ pub fn delete(context: &RequestContext, request: &DeleteGroupsRequest<'_>) -> Re
     let responder = context.responder();
     Reply::later(async move {
         let answers = asked.await;
-        let mut worst = ErrorCode::None;
+        let mut first_error = ErrorCode::None;
         let mut results = Vec::with_capacity(answers.len());
         for (group, answer) in answers {
             let code = match answer {
                 Answer::Delete(code) => code,
                 _ => ErrorCode::UnknownServerError,
             };
-            if worst.is_none() {
-                worst = code;
+            if first_error.is_none() {
+                first_error = code;
             }
             results.push(DeletableGroupResult {
                 group_id: group.into(),
@@ -176,7 +176,7 @@ pub fn delete(context: &RequestContext, request: &DeleteGroupsRequest<'_>) -> Re
             });
         }
         let response = DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() };
-        responder.answer(worst, |writer, version| response.encode(writer, version))
+        responder.answer(first_error, |writer, version| response.encode(writer, version))
     })
 }
 

@@ -1,8 +1,9 @@
 //! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: the life of a member in a classic group.
 
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::api::timing::Stage;
@@ -249,13 +250,9 @@ fn leave(request: &LeaveGroupRequest<'_>, version: i16) -> Leave {
 }
 
 fn answer_leave(responder: &Responder, members: Vec<LeavingMember>, left: Left) -> Outcome {
-    let mut codes = left.members.iter().copied();
-    let worst = match left.code {
-        ErrorCode::None => codes.find(|code| !code.is_none()).unwrap_or(ErrorCode::None),
-        code => code,
-    };
+    let error = first_error(iter::once(left.code).chain(left.members.iter().copied()));
     let response = leave_response(members, left, responder.version);
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn leave_response(

@@ -62,7 +62,7 @@ async fn describe(responder: &Responder, asked: Asked) -> DescribeLogDirsResult<
     let space = match shard.runtime().disk().space(directory).await {
         Ok(space) => space,
         Err(error) => {
-            warn!(path = %absolute.display(), %error, "the space of the data directory is not known");
+            warn!(path = %absolute.display(), %error, "cannot tell the free space of the data directory: check that it is mounted and readable");
             return failed(ErrorCode::KafkaStorageError);
         }
     };

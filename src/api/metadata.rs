@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::api::encode::first_error;
 use crate::api::reply::Reply;
 use crate::api::request::RequestContext;
 use crate::metadata::commands::{Command, check_topic_name};
@@ -281,7 +282,7 @@ fn answer<'a>(
         rack: endpoint.rack.map(Into::into),
         ..MetadataResponseBroker::default()
     });
-    let worst = topics.iter().map(|topic| topic.error_code).find(|code| *code != 0);
+    let error = first_error(topics.iter().map(|topic| ErrorCode::from_code(topic.error_code)));
     let response = MetadataResponse {
         brokers: brokers.collect(),
         cluster_id: Some(settings.cluster_id.as_str().into()),
@@ -294,9 +295,8 @@ fn answer<'a>(
         },
         ..MetadataResponse::default()
     };
-    let worst = ErrorCode::from_code(worst.unwrap_or(0));
     let responder = context.responder();
-    Reply::Done(responder.answer(worst, |writer, version| response.encode(writer, version)))
+    Reply::Done(responder.answer(error, |writer, version| response.encode(writer, version)))
 }
 
 fn refuse(context: &RequestContext, request: &MetadataRequest<'_>) -> Reply {

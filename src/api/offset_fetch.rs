@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::api::ask_each::ask_each;
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::coordinator::message::{
@@ -177,10 +177,9 @@ fn drop_those_of_others(image: &Image, topics: &mut Vec<FetchedTopic>, version: 
 }
 
 fn answer(responder: &Responder, groups: Vec<ToldGroup>) -> Outcome {
-    let mut codes = groups.iter().map(|group| group.code);
-    let worst = codes.find(|code| !code.is_none()).unwrap_or(ErrorCode::None);
+    let error = first_error(groups.iter().map(|group| group.code));
     let response = response(groups, responder.version);
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn response(groups: Vec<ToldGroup>, version: i16) -> OffsetFetchResponse<'static> {

@@ -35,15 +35,15 @@ struct AskedTopic {
 /// Puts the coordinator's codes, which are those of the good partitions in order, into their places.
 fn settle(asked: &mut [AskedTopic], codes: Vec<ErrorCode>) -> ErrorCode {
     let mut codes = codes.into_iter();
-    let mut worst = ErrorCode::None;
+    let mut first_error = ErrorCode::None;
     for (_, code) in asked.iter_mut().flat_map(|topic| &mut topic.partitions) {
         let told = code.unwrap_or_else(|| codes.next().unwrap_or(ErrorCode::UnknownServerError));
         *code = Some(told);
-        if worst.is_none() {
-            worst = told;
+        if first_error.is_none() {
+            first_error = told;
         }
     }
-    worst
+    first_error
 }
 
 /// The name and the id of a topic that a request names, by id where `by_id` says so.
@@ -72,8 +72,8 @@ pub fn offset_commit(context: &RequestContext, request: &OffsetCommitRequest<'_>
     let responder = context.responder();
     let (mut asked, offsets) = commit_parts(&context.shard().image(), request, context.version());
     if offsets.is_empty() {
-        let worst = settle(&mut asked, Vec::new());
-        return Reply::Done(answer_commit(&responder, asked, worst));
+        let first_error = settle(&mut asked, Vec::new());
+        return Reply::Done(answer_commit(&responder, asked, first_error));
     }
     let commit = Commit {
         member: MemberRef {
@@ -92,8 +92,8 @@ pub fn offset_commit(context: &RequestContext, request: &OffsetCommitRequest<'_>
             _ => Vec::new(),
         };
         let told = codes.into_iter().map(|code| commit_code(code, responder.version));
-        let worst = settle(&mut asked, told.collect());
-        answer_commit(&responder, asked, worst)
+        let first_error = settle(&mut asked, told.collect());
+        answer_commit(&responder, asked, first_error)
     })
 }
 
@@ -138,7 +138,7 @@ fn commit_code(code: ErrorCode, version: i16) -> ErrorCode {
     }
 }
 
-fn answer_commit(responder: &Responder, asked: Vec<AskedTopic>, worst: ErrorCode) -> Outcome {
+fn answer_commit(responder: &Responder, asked: Vec<AskedTopic>, first_error: ErrorCode) -> Outcome {
     let topics = asked.into_iter().map(|topic| OffsetCommitResponseTopic {
         name: topic.name.into(),
         topic_id: topic.id,
@@ -155,7 +155,7 @@ fn answer_commit(responder: &Responder, asked: Vec<AskedTopic>, worst: ErrorCode
     });
     let response =
         OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(first_error, |writer, version| response.encode(writer, version))
 }
 
 /// Serves an OffsetDelete request.
@@ -174,8 +174,8 @@ pub fn offset_delete(context: &RequestContext, request: &OffsetDeleteRequest<'_>
             _ => Err(ErrorCode::UnknownServerError),
         };
         let settled = result.map(|codes| {
-            let worst = settle(&mut asked, codes);
-            (asked, worst)
+            let first_error = settle(&mut asked, codes);
+            (asked, first_error)
         });
         answer_delete(&responder, settled)
     })
@@ -206,8 +206,8 @@ fn answer_delete(
     responder: &Responder,
     result: Result<(Vec<AskedTopic>, ErrorCode), ErrorCode>,
 ) -> Outcome {
-    let (code, worst, asked) = match result {
-        Ok((asked, worst)) => (ErrorCode::None, worst, asked),
+    let (code, first_error, asked) = match result {
+        Ok((asked, first_error)) => (ErrorCode::None, first_error, asked),
         Err(code) => (code, code, Vec::new()),
     };
     let topics = asked.into_iter().map(|topic| OffsetDeleteResponseTopic {
@@ -228,7 +228,7 @@ fn answer_delete(
         topics: topics.collect(),
         ..OffsetDeleteResponse::default()
     };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(first_error, |writer, version| response.encode(writer, version))
 }
 
 #[cfg(test)]
@@ -290,8 +290,8 @@ mod tests {
         let unknown = Some(ErrorCode::UnknownTopicOrPartition);
         let topic = |partitions| AskedTopic { name: "t".into(), id: TopicId::ZERO, partitions };
         let mut asked = [topic(vec![(0, None), (1, unknown)]), topic(vec![(2, None)])];
-        let worst = settle(&mut asked, vec![ErrorCode::None, ErrorCode::IllegalGeneration]);
-        assert_eq!(worst, ErrorCode::UnknownTopicOrPartition);
+        let first_error = settle(&mut asked, vec![ErrorCode::None, ErrorCode::IllegalGeneration]);
+        assert_eq!(first_error, ErrorCode::UnknownTopicOrPartition);
         let codes: Vec<_> =
             asked.iter().flat_map(|topic| &topic.partitions).map(|(_, code)| *code).collect();
         assert_eq!(codes, [Some(ErrorCode::None), unknown, Some(ErrorCode::IllegalGeneration)]);

@@ -158,7 +158,7 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, sent: SentAppends)
     responder.spend(Stage::Hop, hop);
     responder.spend(Stage::Journal, took.saturating_sub(hop));
     let mut results = results.into_iter();
-    let mut worst = ErrorCode::None;
+    let mut first_error = ErrorCode::None;
     let responses = asked
         .iter()
         .map(|topic| {
@@ -168,8 +168,8 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, sent: SentAppends)
                 .map(|asked| {
                     let result =
                         results.next().unwrap_or(Err(ErrorCode::UnknownServerError.into()));
-                    if let (Err(failure), ErrorCode::None) = (&result, worst) {
-                        worst = failure.code;
+                    if let (Err(failure), ErrorCode::None) = (&result, first_error) {
+                        first_error = failure.code;
                     }
                     partition_response(asked, result)
                 })
@@ -183,7 +183,7 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, sent: SentAppends)
         })
         .collect();
     let response = ProduceResponse { responses, ..ProduceResponse::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(first_error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_response(

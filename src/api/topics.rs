@@ -1,6 +1,6 @@
 //! CreateTopics, DeleteTopics and CreatePartitions: requests to the controller and back.
 
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::metadata::commands::{
@@ -66,7 +66,7 @@ fn new_topic(topic: &CreatableTopic<'_>) -> NewTopic {
 }
 
 fn answer_created(responder: &Responder, results: Vec<CreateTopicResult>) -> Outcome {
-    let worst = worst(results.iter().map(|one| &one.result));
+    let error = first_error(results.iter().map(|one| code_of(&one.result)));
     let defaults = &responder.shard.settings().topic_defaults;
     let topics = results.into_iter().map(|CreateTopicResult { name, result }| match result {
         Ok(topic) => created(name, topic, defaults, responder.version),
@@ -78,7 +78,7 @@ fn answer_created(responder: &Responder, results: Vec<CreateTopicResult>) -> Out
         },
     });
     let response = CreateTopicsResponse { topics: topics.collect(), ..Default::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn created(
@@ -170,7 +170,7 @@ fn deletion_refused(error: CommandError, version: i16) -> CommandError {
 }
 
 fn answer_deleted(responder: &Responder, results: Vec<DeleteTopicResult>) -> Outcome {
-    let worst = worst(results.iter().map(|one| &one.result));
+    let error = first_error(results.iter().map(|one| code_of(&one.result)));
     let responses = results.into_iter().map(|DeleteTopicResult { name, id, result }| {
         let (error_code, error_message) = told(result);
         DeletableTopicResult {
@@ -182,7 +182,7 @@ fn answer_deleted(responder: &Responder, results: Vec<DeleteTopicResult>) -> Out
         }
     });
     let response = DeleteTopicsResponse { responses: responses.collect(), ..Default::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 /// Serves a CreatePartitions request.
@@ -218,7 +218,7 @@ fn answer_grown(
     responder: &Responder,
     results: Vec<(String, Result<(), CommandError>)>,
 ) -> Outcome {
-    let worst = worst(results.iter().map(|(_, result)| result));
+    let error = first_error(results.iter().map(|(_, result)| code_of(result)));
     let results = results.into_iter().map(|(name, result)| {
         let (error_code, error_message) = told(result);
         CreatePartitionsTopicResult {
@@ -229,7 +229,7 @@ fn answer_grown(
         }
     });
     let response = CreatePartitionsResponse { results: results.collect(), ..Default::default() };
-    responder.answer(worst, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 /// Why a command failed as a whole; the reply to another command would be a programmer's error.
@@ -249,10 +249,8 @@ fn told(result: Result<(), CommandError>) -> (i16, Option<String>) {
     }
 }
 
-/// The error by which a request is counted: its first.
-fn worst<'a, T: 'a>(results: impl Iterator<Item = &'a Result<T, CommandError>>) -> ErrorCode {
-    let mut errors = results.filter_map(|result| result.as_ref().err());
-    errors.next().map_or(ErrorCode::None, |error| error.code)
+fn code_of<T>(result: &Result<T, CommandError>) -> ErrorCode {
+    result.as_ref().err().map_or(ErrorCode::None, |error| error.code)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::server::ConnectionQuota;
 use crate::shard::{AdvertisedListener, Message, Place, owner};
 use crate::storage::directory::{self, DataDirectory};
 use crate::storage::journal::{JournalIdentity, JournalOptions};
-use crate::storage::log::LogState;
+use crate::storage::log::{LogState, ReplayReport};
 use crate::storage::superblock::Superblock;
 use crate::storage::{RecoverOptions, Recovered, StoreOptions, has_served, recover};
 
@@ -125,7 +125,9 @@ async fn recover_logs(
     };
     let recovered = recover(runtime, options).await;
     let recovered = recovered.map_err(|error| StartError::Recover(error.to_string()))?;
-    info!(logs = recovered.logs.len(), clean = recovered.clean, report = ?recovered.report, "storage recovered");
+    let (logs, clean) = (recovered.logs.len(), recovered.clean);
+    let ReplayReport { applied, segments, bytes, deleted, .. } = recovered.report;
+    info!(logs, clean, applied, segments, bytes, deleted, "storage recovered");
     #[cfg(test)]
     if is_planted(Planted::KeepEpoch) {
         return Ok(recovered);

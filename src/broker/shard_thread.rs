@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::metadata::Record;
 use crate::runtime::mesh::MeshPort;
@@ -89,7 +89,7 @@ fn watch_store(shard: &Rc<Shard>) {
     let watched = shard.clone();
     shard.runtime().spawn(Lane::Background, async move {
         let failure = watched.store().failed().await;
-        error!(shard = %watched.id(), %failure, "the log directory is used no further: check the disk, then start the broker again");
+        debug!(shard = %watched.id(), %failure, "the log directory is used no further");
         watched.mesh().send(watched.control_node(), Message::Failed(failure.to_string()));
     });
 }

@@ -248,7 +248,7 @@ async fn join(runtime: &Runtime, threads: Vec<ExecutorThread<()>>) {
         .blocking(move || {
             for thread in threads {
                 if let Err(problem) = thread.join() {
-                    error!(%problem, "a shard's thread ended with an error");
+                    error!(%problem, "a shard's thread ended with an error: please report it with the lines before it");
                 }
             }
         })

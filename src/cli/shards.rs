@@ -32,7 +32,7 @@ pub fn shards(arguments: &ShardsArguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("Error while executing shards command : {error}");
+            eprintln!("klamm shards: {error}");
             ExitCode::FAILURE
         }
     }

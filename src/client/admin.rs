@@ -22,9 +22,6 @@ use crate::protocol::describe_topic_partitions_request::{
 use crate::protocol::describe_topic_partitions_response::{
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
-use crate::protocol::incremental_alter_configs_request::{
-    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
-};
 use crate::protocol::list_partition_reassignments_request::{
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics,
 };
@@ -355,35 +352,6 @@ impl Admin {
             configs.push(entries.collect());
         }
         Ok(configs)
-    }
-
-    /// Sets a topic's config, or with `None` takes it back.
-    pub async fn alter_topic_config(
-        &mut self,
-        topic: &str,
-        name: &str,
-        value: Option<&str>,
-    ) -> Result<(), ClientError> {
-        let request = IncrementalAlterConfigsRequest {
-            resources: vec![AlterConfigsResource {
-                resource_type: TOPIC_RESOURCE,
-                resource_name: Cow::Borrowed(topic),
-                configs: vec![AlterableConfig {
-                    name: Cow::Borrowed(name),
-                    // `AlterConfigOp.OpType`: 0 sets, 1 deletes.
-                    config_operation: value.is_none().into(),
-                    value: value.map(Cow::Borrowed),
-                    ..AlterableConfig::default()
-                }],
-                ..AlterConfigsResource::default()
-            }],
-            ..IncrementalAlterConfigsRequest::default()
-        };
-        let answer = self.cluster.call(&request).await?;
-        for result in answer.decode()?.responses {
-            check(result.error_code, result.error_message.as_deref())?;
-        }
-        Ok(())
     }
 
     /// The brokers that are there.

@@ -1,6 +1,23 @@
 //! The wall clock and chance, at the client's edge: no client ever runs on a shard or in the simulator.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// As good as for ever, and a time that any clock can count to: thirty years.
+pub const FOREVER: Duration = Duration::from_secs(1 << 30);
+
+/// When `patience` that begins now ends.
+pub fn deadline_after(patience: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(patience).unwrap_or(now + FOREVER)
+}
+
+/// A span as Kafka's requests say it, in whole milliseconds.
+pub fn millis(span: Duration) -> i32 {
+    i32::try_from(span.as_millis()).unwrap_or(i32::MAX)
+}
 
 /// Milliseconds since 1970, for a record's timestamp.
 #[expect(

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::address::Address;
+use super::clock::deadline_after;
 use super::connection::{Answer, Connection};
 use super::error::{ClientError, is_stale_metadata};
 use super::request::Request;
@@ -65,9 +66,7 @@ pub struct Retry {
 impl Retry {
     /// Begins now and ends after `patience`.
     pub fn new(options: &ClientOptions, patience: Duration) -> Retry {
-        let began = Instant::now();
-        // A patience that no clock can count to is thirty years.
-        let deadline = began.checked_add(patience).unwrap_or(began + Duration::from_secs(1 << 30));
+        let (began, deadline) = (Instant::now(), deadline_after(patience));
         Retry { began, deadline, next: options.retry_backoff, max: options.retry_backoff_max }
     }
 
@@ -158,6 +157,12 @@ impl Cluster {
     /// Where `broker` listens.
     pub fn address_of(&self, broker: BrokerId) -> Option<&Address> {
         self.brokers.get(&broker)
+    }
+
+    /// Where the leader of a partition listens, as far as the metadata knows.
+    pub fn leader_of(&self, topic: &str, partition: i32) -> Option<&Address> {
+        let at = usize::try_from(partition).ok()?;
+        self.address_of(self.topic(topic)?.partitions.get(at)?.leader?)
     }
 
     /// The brokers that the metadata named.

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::address::Address;
+use super::clock::{deadline_after, millis};
 use super::cluster::{Cluster, Retry};
 use super::connection::{Answer, Connection};
 use super::error::{ClientError, Damage, is_retriable};
@@ -220,8 +221,7 @@ impl Consumer {
     /// What a broker may answer otherwise later is tried again, within the patience; the rest is an error.
     pub async fn poll(&mut self, patience: Duration) -> Result<Option<Fetched>, ClientError> {
         let mut retry = Retry::new(self.cluster.options(), patience);
-        let now = Instant::now();
-        let deadline = now.checked_add(patience).unwrap_or(now + Duration::from_secs(1 << 30));
+        let deadline = deadline_after(patience);
         loop {
             if let Some(fetched) = self.ready.pop_front() {
                 return Ok(Some(fetched));
@@ -275,9 +275,7 @@ impl Consumer {
     }
 
     fn leader_of(&self, position: &Position) -> Option<Address> {
-        let view = self.cluster.topic(&position.topic)?;
-        let leader = view.partitions.get(position.partition as usize)?.leader?;
-        self.cluster.address_of(leader).cloned()
+        self.cluster.leader_of(&position.topic, position.partition).cloned()
     }
 
     /// Groups those of `wanted` that have a leader by its address.
@@ -384,7 +382,7 @@ impl Consumer {
             });
         }
         FetchRequest {
-            max_wait_ms: i32::try_from(self.options.fetch_wait.as_millis()).unwrap_or(i32::MAX),
+            max_wait_ms: millis(self.options.fetch_wait),
             min_bytes: self.options.fetch_bytes_min,
             max_bytes: self.options.fetch_bytes_max,
             isolation_level: self.options.read_committed.into(),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::address::Address;
+use super::clock::{FOREVER, deadline_after, millis};
 use super::cluster::{Cluster, Retry};
 use super::connection::Answer;
 use super::consumer::{Consumer, Fetched, StartAt};
@@ -128,8 +129,7 @@ impl GroupConsumer {
 
     /// The next batch, waiting up to `patience` for one; joins the group where that is due.
     pub async fn poll(&mut self, patience: Duration) -> Result<Option<Fetched>, ClientError> {
-        let now = Instant::now();
-        let deadline = now.checked_add(patience).unwrap_or(now + Duration::from_secs(1 << 30));
+        let deadline = deadline_after(patience);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if !self.is_member {
@@ -248,8 +248,7 @@ impl GroupConsumer {
         self.consumer.replace(&[]);
         self.used.clear();
         self.committed.clear();
-        let patience = Duration::from_secs(1 << 30);
-        let mut retry = Retry::new(self.consumer.cluster().options(), patience);
+        let mut retry = Retry::new(self.consumer.cluster().options(), FOREVER);
         loop {
             match self.try_join().await {
                 Ok(true) => return Ok(()),
@@ -267,7 +266,7 @@ impl GroupConsumer {
         self.is_member = true;
         let now = Instant::now();
         self.heartbeat_at = now + self.options.heartbeat_interval;
-        self.commit_at = now + self.options.commit_interval.unwrap_or(Duration::from_secs(1 << 30));
+        self.commit_at = now + self.options.commit_interval.unwrap_or(FOREVER);
         Ok(true)
     }
 
@@ -458,7 +457,7 @@ impl GroupConsumer {
     }
 
     async fn commit_in_time(&mut self) -> Result<(), ClientError> {
-        let interval = self.options.commit_interval.unwrap_or(Duration::from_secs(1 << 30));
+        let interval = self.options.commit_interval.unwrap_or(FOREVER);
         self.commit_at = Instant::now() + interval;
         match self.commit().await {
             Err(failure) if failure.is_retriable() => {
@@ -543,10 +542,6 @@ impl GroupConsumer {
             code => Err(ClientError::refused(code, None)),
         }
     }
-}
-
-fn millis(span: Duration) -> i32 {
-    i32::try_from(span.as_millis()).unwrap_or(i32::MAX)
 }
 
 /// An answer that only says that the group is not ready: again at once, or after a while.

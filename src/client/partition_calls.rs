@@ -222,9 +222,7 @@ impl Admin {
     }
 
     fn leader_of(&self, part: &PartitionArgument) -> Option<Address> {
-        let view = self.cluster.topic(&part.topic)?;
-        let at = usize::try_from(part.partition).ok()?;
-        self.cluster.address_of(view.partitions.get(at)?.leader?).cloned()
+        self.cluster.leader_of(&part.topic, part.partition).cloned()
     }
 
     fn why_no_leader(&self, part: &PartitionArgument) -> ErrorCode {

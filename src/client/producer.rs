@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::clock::wall_clock_ms;
+use super::clock::{millis, wall_clock_ms};
 use super::cluster::{Cluster, Retry};
 use super::connection::Connection;
 use super::error::ClientError;
@@ -313,9 +313,7 @@ impl Producer {
     }
 
     fn leader_of(&self, part: &Part) -> Option<Address> {
-        let view = self.cluster.topic(&part.topic)?;
-        let leader = view.partitions.get(part.partition as usize)?.leader?;
-        self.cluster.address_of(leader).cloned()
+        self.cluster.leader_of(&part.topic, part.partition).cloned()
     }
 
     async fn send(&mut self, address: &Address, parts: &[Part]) -> Result<Connection, ClientError> {
@@ -588,8 +586,4 @@ fn record_bytes(record: &NewRecord<'_>) -> usize {
     let field = |field: Option<&[u8]>| field.map_or(0, <[u8]>::len) + 5;
     let headers = record.headers.iter().map(|header| header.key.len() + 5 + field(header.value));
     OVERHEAD + field(record.key) + field(record.value) + headers.sum::<usize>()
-}
-
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }

@@ -33,9 +33,14 @@ pub fn report(findings: &[Finding]) -> String {
     let (bad, notes) = (count(Verdict::NotFine), count(Verdict::Note));
     text += &match (bad, notes) {
         (0, 0) => "Everything is fine.\n".to_owned(),
-        (0, _) => format!("A broker runs here; {notes} of {} could be better.\n", findings.len()),
+        (0, _) => {
+            format!(
+                "A broker can run here; {notes} of {} findings could be better.\n",
+                findings.len()
+            )
+        }
         _ => format!(
-            "{bad} of {} not fine: a broker does not run here, or not safely.\n",
+            "{bad} of {} findings are not fine: a broker cannot run here, or not safely.\n",
             findings.len()
         ),
     };
@@ -59,8 +64,11 @@ mod tests {
         check(
             &[fine.clone(), note.clone()],
             "note      clock             hpet\n          remedy: choose tsc\n\
-             A broker runs here; 1 of 2 could be better.\n",
+             A broker can run here; 1 of 2 findings could be better.\n",
         );
-        check(&[note, bad, fine], "1 of 3 not fine: a broker does not run here, or not safely.\n");
+        check(
+            &[note, bad, fine],
+            "1 of 3 findings are not fine: a broker cannot run here, or not safely.\n",
+        );
     }
 }

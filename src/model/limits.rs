@@ -57,8 +57,6 @@ pub const COMMITS_IN_FLIGHT_DURABLE: usize = 2;
 pub const COMMITS_IN_FLIGHT_RELAXED: usize = 8;
 /// The largest single commit, a multiple of the block.
 pub const COMMIT_BYTES_MAX: usize = MIB;
-/// Default of `journal.bytes`, over all shards: one term of the recovery time.
-pub const JOURNAL_BYTES_DEFAULT: usize = 256 * MIB;
 /// The least journal for one shard.
 pub const JOURNAL_BYTES_PER_SHARD_MIN: usize = 8 * MIB;
 /// What of a fresh journal is zeroed before the broker is ready.

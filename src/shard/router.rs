@@ -328,28 +328,42 @@ fn limit(results: &mut [RoutedResult], bounds: &[usize], bytes_max: usize) {
     }
 }
 
+/// Asks the owner of each of `parts`, this shard by `here`, and puts the answers into the parts' order.
+async fn ask_owners<P: Clone, T>(
+    shard: &Rc<Shard>,
+    parts: Vec<P>,
+    log: impl Fn(&P) -> LogId,
+    call: impl Fn(Vec<P>) -> Call,
+    here: impl AsyncFn(&[P]) -> Vec<Result<T, ErrorCode>>,
+    results: impl Fn(CallReply) -> Option<Vec<Result<T, ErrorCode>>>,
+) -> Vec<Result<T, ErrorCode>> {
+    let count = parts.len();
+    let (here, results) = (&here, &results);
+    let asked = group_by_owner(shard, parts, log).into_iter().map(|group| {
+        let reply =
+            (group.owner != shard.id()).then(|| shard.call(group.owner, call(group.parts.clone())));
+        async move {
+            let found = match reply {
+                None => here(&group.parts).await,
+                Some(reply) => reply.await.and_then(results).unwrap_or_default(),
+            };
+            (group.places, found)
+        }
+    });
+    reorder(count, join_all(asked).await, || Err(ErrorCode::UnknownServerError))
+}
+
 /// Looks up offsets by timestamp on every shard that owns one of `queries`.
 pub async fn offsets(
     shard: &Rc<Shard>,
     queries: Vec<OffsetQuery>,
 ) -> Vec<Result<OffsetFound, ErrorCode>> {
-    let count = queries.len();
-    let mut waits = Vec::new();
-    for group in group_by_owner(shard, queries, |query| query.log) {
-        let call = (group.owner != shard.id())
-            .then(|| shard.call(group.owner, Call::Offsets(group.parts.clone())));
-        waits.push(async move {
-            let results = match call {
-                None => lookups::offsets_here(shard, &group.parts).await,
-                Some(receiver) => match receiver.await {
-                    Some(CallReply::Offsets(results)) => results,
-                    _ => Vec::new(),
-                },
-            };
-            (group.places, results)
-        });
-    }
-    reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
+    let here = async |queries: &[OffsetQuery]| lookups::offsets_here(shard, queries).await;
+    let results = |reply| match reply {
+        CallReply::Offsets(results) => Some(results),
+        _ => None,
+    };
+    ask_owners(shard, queries, |query| query.log, Call::Offsets, here, results).await
 }
 
 /// Looks up the ends of leader epochs on every shard that owns one of `queries`.
@@ -357,23 +371,12 @@ pub async fn epoch_ends(
     shard: &Rc<Shard>,
     queries: Vec<EpochQuery>,
 ) -> Vec<Result<EpochEnd, ErrorCode>> {
-    let count = queries.len();
-    let mut waits = Vec::new();
-    for group in group_by_owner(shard, queries, |query| query.log) {
-        let call = (group.owner != shard.id())
-            .then(|| shard.call(group.owner, Call::EpochEnds(group.parts.clone())));
-        waits.push(async move {
-            let results = match call {
-                None => lookups::epoch_ends_here(shard, &group.parts),
-                Some(receiver) => match receiver.await {
-                    Some(CallReply::EpochEnds(results)) => results,
-                    _ => Vec::new(),
-                },
-            };
-            (group.places, results)
-        });
-    }
-    reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
+    let here = async |queries: &[EpochQuery]| lookups::epoch_ends_here(shard, queries);
+    let results = |reply| match reply {
+        CallReply::EpochEnds(results) => Some(results),
+        _ => None,
+    };
+    ask_owners(shard, queries, |query| query.log, Call::EpochEnds, here, results).await
 }
 
 /// Deletes records on every shard that owns one of `parts`; each result is the first offset that is
@@ -382,23 +385,12 @@ pub async fn delete_records(
     shard: &Rc<Shard>,
     parts: Vec<RecordDeletion>,
 ) -> Vec<Result<Offset, ErrorCode>> {
-    let count = parts.len();
-    let mut waits = Vec::new();
-    for group in group_by_owner(shard, parts, |part| part.log) {
-        let call = (group.owner != shard.id())
-            .then(|| shard.call(group.owner, Call::DeleteRecords(group.parts.clone())));
-        waits.push(async move {
-            let results = match call {
-                None => retention::delete_records_here(shard, &group.parts).await,
-                Some(receiver) => match receiver.await {
-                    Some(CallReply::DeleteRecords(results)) => results,
-                    _ => Vec::new(),
-                },
-            };
-            (group.places, results)
-        });
-    }
-    reorder(count, join_all(waits).await, || Err(ErrorCode::UnknownServerError))
+    let here = async |parts: &[RecordDeletion]| retention::delete_records_here(shard, parts).await;
+    let results = |reply| match reply {
+        CallReply::DeleteRecords(results) => Some(results),
+        _ => None,
+    };
+    ask_owners(shard, parts, |part| part.log, Call::DeleteRecords, here, results).await
 }
 
 /// Every log of the process and its bytes, sorted.

@@ -180,7 +180,10 @@ fn the_doctor_says_what_is_fine_and_what_is_not() {
     assert!(text.contains("NOT FINE  data directory    /dev/shm is on tmpfs"), "{text}");
     assert!(text.contains("set log.dirs to a directory on ext4 or xfs"), "{text}");
     assert!(text.contains(&format!("NOT FINE  listener          {taken} is in use")), "{text}");
-    assert!(text.ends_with("not fine: a broker does not run here, or not safely.\n"), "{text}");
+    assert!(
+        text.ends_with("findings are not fine: a broker cannot run here, or not safely.\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -39,6 +39,10 @@ pub const TOOL: Tool = Tool {
     run: run_tool,
 };
 
+/// Options that have a newer name.
+const RENAMED: [(&str, &str); 2] =
+    [("consumer-property", "command-property"), ("consumer.config", "command-config")];
+
 /// The group of a reader that names none, with a number behind it.
 const GENERATED_GROUP: &str = "console-consumer-";
 const GENERATED_GROUPS: u64 = 100_000;
@@ -105,14 +109,10 @@ fn setup(arguments: &[String]) -> Result<Setup, Stop> {
     let options = Options::parse(HELP.options, arguments).map_err(usage)?;
     HELP.check(arguments, &options)?;
     check_together(&options)?;
-    for (old, new) in
-        [("consumer-property", "command-property"), ("consumer.config", "command-config")]
-    {
+    for (old, new) in RENAMED {
         Help::refuse_both(&options, old, new)?;
     }
-    for (old, new) in
-        [("consumer-property", "command-property"), ("consumer.config", "command-config")]
-    {
+    for (old, new) in RENAMED {
         deprecated(&options, old, new);
     }
     let group_id = group_id(&options)?;

@@ -63,14 +63,14 @@ pub async fn delete_offsets(arguments: &Arguments, admin: &mut Admin) -> Result<
     }
     places.sort();
     places.dedup();
-    let worst = match admin.delete_offsets(group, &places).await {
+    let first_error = match admin.delete_offsets(group, &places).await {
         Ok(results) => {
-            let worst = results.iter().map(|(_, code)| *code).find(|code| !code.is_none());
+            let first_error = results.iter().map(|(_, code)| *code).find(|code| !code.is_none());
             outcomes.extend(results.into_iter().map(|(place, code)| {
                 let refusal = ClientError::refused(code, None);
                 (place, (!code.is_none()).then(|| described(&refusal)))
             }));
-            worst.unwrap_or(ErrorCode::None)
+            first_error.unwrap_or(ErrorCode::None)
         }
         Err(error) => {
             let why = described(&error);
@@ -78,17 +78,17 @@ pub async fn delete_offsets(arguments: &Arguments, admin: &mut Admin) -> Result<
             error.code().unwrap_or(ErrorCode::UnknownServerError)
         }
     };
-    tell_worst(group, worst);
+    tell_first_error(group, first_error);
     print(&outcomes_table(outcomes));
     Ok(())
 }
 
-fn tell_worst(group: &str, worst: ErrorCode) {
+fn tell_first_error(group: &str, first_error: ErrorCode) {
     use ErrorCode as E;
-    match worst {
+    match first_error {
         E::None => print(&format!("Request succeeded for deleting offsets from group {group}.\n")),
         E::InvalidGroupId | E::GroupIdNotFound | E::GroupAuthorizationFailed | E::NonEmptyGroup => {
-            print_error(worst.message());
+            print_error(first_error.message());
         }
         E::GroupSubscribedToTopic | E::TopicAuthorizationFailed | E::UnknownTopicOrPartition => {
             print_error("Encountered some partition-level error, see the follow-up details.");

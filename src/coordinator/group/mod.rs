@@ -346,7 +346,7 @@ impl Group {
     fn persisted(&mut self, turn: &mut Turn<'_>, id: PersistId, result: Result<(), ErrorCode>) {
         let result = result.map_err(told_of_failed_write);
         if let Err(code) = result {
-            warn!(group = self.id, generation = self.generation, %code, "the group was not written");
+            warn!(group = self.id, generation = self.generation, %code, "the state of the group could not be written: its members try again; if this goes on, look for errors of the disk above");
         }
         self.assignments_stored(turn, id, result);
         self.replacement_stored(turn, id, result);

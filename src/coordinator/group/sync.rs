@@ -96,7 +96,11 @@ impl Group {
             debug!(group = self.id, generation = self.generation, "the leader forgot members");
         }
         if bytes > GROUP_ASSIGNMENT_BYTES_MAX {
-            warn!(group = self.id, bytes, "the group's assignments are too large to be kept");
+            warn!(
+                group = self.id,
+                bytes,
+                "the assignments of the group exceed {GROUP_ASSIGNMENT_BYTES_MAX} bytes and were refused: use fewer members or partitions in a group, or an assignor with smaller assignments"
+            );
             self.assignments_failed(turn, ErrorCode::UnknownServerError);
             return;
         }

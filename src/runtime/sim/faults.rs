@@ -1,6 +1,6 @@
 //! What goes wrong on purpose, and how often it did.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 /// A kind of fault that a world can inject.
@@ -76,7 +76,6 @@ pub struct Faults {
     /// How many more operations pass before the fault strikes once.
     countdowns: RefCell<[Option<u64>; Fault::ALL.len()]>,
     scope: RefCell<Option<PathBuf>>,
-    slow_factor: Cell<u64>,
 }
 
 impl Faults {
@@ -95,22 +94,10 @@ impl Faults {
         *self.scope.borrow_mut() = prefix;
     }
 
-    /// How many times its usual time a slow operation takes.
-    pub fn set_slow_factor(&self, factor: u64) {
-        self.slow_factor.set(factor);
-    }
-
     /// No faults from now on.
     pub fn clear(&self) {
         *self.chances.borrow_mut() = Default::default();
         *self.countdowns.borrow_mut() = Default::default();
-    }
-
-    pub(super) fn slow_factor(&self) -> u64 {
-        match self.slow_factor.get() {
-            0 => 100,
-            factor => factor,
-        }
     }
 
     pub(super) fn is_in_scope(&self, path: &std::path::Path) -> bool {

@@ -66,11 +66,6 @@ impl Event {
             }
         }
     }
-
-    /// Whether anybody may be listening.
-    pub fn has_listeners(&self) -> bool {
-        self.ears.borrow().iter().any(|ear| ear.strong_count() > 0)
-    }
 }
 
 impl std::fmt::Debug for Event {
@@ -81,13 +76,6 @@ impl std::fmt::Debug for Event {
 
 /// Completes at the first notification after it was made.
 pub struct Listener(Rc<Ear>);
-
-impl Listener {
-    /// Whether the event has happened.
-    pub fn has_heard(&self) -> bool {
-        self.0.heard.get()
-    }
-}
 
 impl Future for Listener {
     type Output = ();

@@ -9,6 +9,8 @@
 //! rest was never acknowledged, a torn tail, and is dropped. Frames before the first wanted
 //! sequence are covered by a checkpoint: a hole among them harms nobody.
 
+use std::fmt;
+
 use crate::model::limits::COMMIT_BYTES_MAX;
 use crate::model::units::BLOCK;
 
@@ -69,6 +71,12 @@ pub struct Place {
     pub offset: u64,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file {}, offset {}", self.file, self.offset)
+    }
+}
+
 /// What a visitor may answer to refuse an entry.
 pub type VisitError = Box<dyn std::error::Error>;
 
@@ -77,7 +85,7 @@ pub type VisitError = Box<dyn std::error::Error>;
 pub enum WalkError {
     /// Acknowledged bytes are gone.
     #[error(
-        "sequence {missing} should be at {at:?}, yet the frame at {evidence:?} proves it was durable"
+        "sequence {missing} should be at {at}, yet the frame at {evidence} proves it was durable"
     )]
     Corrupt {
         /// The first sequence that is gone.
@@ -88,7 +96,7 @@ pub enum WalkError {
         evidence: Place,
     },
     /// Another build wrote a frame where the log goes on.
-    #[error("{source} (at {at:?})")]
+    #[error("{source} (at {at})")]
     Frame {
         /// Where.
         at: Place,
@@ -96,7 +104,7 @@ pub enum WalkError {
         source: FrameError,
     },
     /// A frame is whole and its entries are not readable.
-    #[error("{source} (at {at:?})")]
+    #[error("{source} (at {at})")]
     Entry {
         /// Where the frame starts.
         at: Place,
@@ -104,7 +112,7 @@ pub enum WalkError {
         source: EntryError,
     },
     /// A frame is from a later start than the superblock's.
-    #[error("the frame at {at:?} is of start epoch {epoch}, newer than the superblock's")]
+    #[error("the frame at {at} is of start epoch {epoch}, newer than the superblock's")]
     Newer {
         /// Where.
         at: Place,
@@ -112,7 +120,7 @@ pub enum WalkError {
         epoch: u64,
     },
     /// The visitor refused an entry.
-    #[error("entry {sequence} in the frame at {at:?}: {source}")]
+    #[error("entry {sequence} in the frame at {at}: {source}")]
     Visit {
         /// Where the frame starts.
         at: Place,

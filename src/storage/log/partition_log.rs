@@ -351,11 +351,6 @@ impl Log {
         }
     }
 
-    /// The newest leader epoch in which a record was written or a leader began.
-    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        self.0.core().epochs.latest()
-    }
-
     /// The largest leader epoch not above `epoch`, and where it ended (KIP-101).
     pub fn epoch_end(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
         let core = self.0.core();

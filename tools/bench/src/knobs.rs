@@ -38,11 +38,11 @@ pub struct Knobs {
     /// How intended send times follow each other: constant or poisson [default: constant]
     #[arg(long, help_heading = "Load")]
     pub arrival: Option<String>,
-    /// How long is measured: 30s, 5m, 500ms [default: 10s]
+    /// How long is measured: 30s, 5m, 500ms [default: 10s, or what the workload or its file says]
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     #[serde(deserialize_with = "text")]
     pub duration: Option<String>,
-    /// How long is not measured before that [default: 3s; consume: 0s]
+    /// How long is not measured before that [default: 3s, or what the workload or its file says; consume: 0s]
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     #[serde(deserialize_with = "text")]
     pub warm_up: Option<String>,
@@ -136,7 +136,7 @@ pub struct Knobs {
     /// Read everything back after producing, and compare [default: true]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", help_heading = "Tool")]
     pub verify: Option<bool>,
-    /// How long answers and overdue records are waited for at the end [default: 10s]
+    /// How long answers and overdue records are waited for at the end [default: 10s, or what the workload or its file says]
     #[arg(long, value_name = "TIME", help_heading = "Tool")]
     #[serde(deserialize_with = "text")]
     pub drain: Option<String>,

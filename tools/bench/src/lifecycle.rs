@@ -1,4 +1,4 @@
-//! What happens around a load: `startup` to the first acknowledgement, `recovery` from a `kill -9`, `idle`.
+//! Starts of a system: `startup` to the first acknowledgement, `recovery` after a `kill -9`.
 
 use std::time::Duration;
 

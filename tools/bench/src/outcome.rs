@@ -31,6 +31,8 @@ pub struct Outcome {
     pub is_idle: bool,
     /// Whether what is counted as a record is a connection.
     pub is_churn: bool,
+    /// Whether the server was killed meanwhile on purpose.
+    pub survives_a_kill: bool,
     /// Whether it was ended before its time.
     pub interrupted: bool,
     /// Records a second that were asked for; `None` in a closed loop.
@@ -316,6 +318,7 @@ pub mod tests {
             seconds: 10.0,
             is_idle: false,
             is_churn: false,
+            survives_a_kill: false,
             interrupted: false,
             rate_wanted: None,
             produced: Flow::new(1, 10_000, 10_240_000, 10.0),

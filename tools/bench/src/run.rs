@@ -249,6 +249,7 @@ fn outcome(workload: &Workload, measured: &Session) -> Outcome {
         seconds,
         is_idle: workload.kind == Kind::Idle,
         is_churn: workload.kind == Kind::Churn,
+        survives_a_kill: workload.reconnects,
         interrupted: measured.interrupted,
         rate_wanted: workload.rate.filter(|_| workload.producers > 0),
         produced: Flow::new(workload.producers, counts.records, counts.bytes, seconds),

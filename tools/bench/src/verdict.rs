@@ -19,7 +19,7 @@ pub fn judge(outcome: &mut Outcome) {
             outcome.failed
         );
         // Where the server is killed on purpose, only what it acknowledged counts.
-        if outcome.name == "recovery" {
+        if outcome.survives_a_kill {
             outcome.warnings.push(words);
         } else {
             outcome.failures.push(words);

@@ -30,6 +30,10 @@ fn main() -> Result<()> {
             "--seconds" => seconds = value()?.parse().context(USAGE)?,
             "--first" => first = value()?.parse().context(USAGE)?,
             "--corpus" => corpus = Some(PathBuf::from(value()?)),
+            "-h" | "--help" => {
+                println!("{USAGE}");
+                return Ok(());
+            }
             name => match TARGETS.iter().find(|target| target.name == name) {
                 Some(target) => chosen.push(target),
                 None => bail!("{USAGE}"),

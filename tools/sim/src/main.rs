@@ -1,4 +1,4 @@
-//! Lives seeds of the simulated broker: replays one, or runs many and says which break a promise.
+//! Runs seeds of the simulated broker: replays one, or many and says which break a promise.
 //!
 //! `klamm-sim SEED [--trace] [--machine]` replays one seed: `--trace` prints what clients do and see
 //! and what becomes of the broker, each line with the simulated time in seconds; `--machine` prints
@@ -22,6 +22,7 @@ const THREADS: usize = 2;
 
 /// What is asked for.
 enum Asked {
+    Help,
     One(u64, Telling),
     Many { first: u64, count: u64, threads: usize },
 }
@@ -33,6 +34,7 @@ fn asked(arguments: impl Iterator<Item = String>) -> Option<Asked> {
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|text| text.parse::<u64>().ok());
         match argument.as_str() {
+            "-h" | "--help" => return Some(Asked::Help),
             "--trace" => telling.clients = true,
             "--machine" => telling.machine = true,
             "--seeds" => count = Some(number()?),
@@ -51,6 +53,10 @@ fn asked(arguments: impl Iterator<Item = String>) -> Option<Asked> {
 
 fn main() -> ExitCode {
     match asked(std::env::args().skip(1)) {
+        Some(Asked::Help) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
         Some(Asked::One(seed, telling)) => replay(seed, telling),
         Some(Asked::Many { first, count, threads }) => run_many(first, count, threads),
         None => {
