@@ -160,7 +160,7 @@ impl Disk {
         }
     }
 
-    /// The entries of a directory, sorted by name.
+    /// The entries of a directory, sorted by name; those whose names are not UTF-8 are left out.
     pub async fn list_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         match self {
             Disk::Uring(disk) => disk.with_path(path, uring::list_dir).await,

@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use super::file::UringFile;
 use super::handle::UringHandle;
 use crate::runtime::disk::{DirEntry, OpenMode, Space};
@@ -145,7 +147,7 @@ pub(in crate::runtime) fn sync_filesystem(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The entries of a directory, sorted by name.
+/// The entries of a directory, sorted by name. Names that are not UTF-8 are nobody's here.
 pub(in crate::runtime) fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -156,10 +158,14 @@ pub(in crate::runtime) fn list_dir(path: &Path) -> io::Result<Vec<DirEntry>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let name = entry.file_name().into_string().map_err(|name| {
-            let told = format!("{}: the name {name:?} is not UTF-8", path.display());
-            io::Error::new(io::ErrorKind::InvalidData, told)
-        })?;
+        let name = match entry.file_name().into_string() {
+            Ok(name) => name,
+            Err(name) => {
+                let path = path.display();
+                warn!(%path, ?name, "a name that is not UTF-8 is left alone: no broker made it");
+                continue;
+            }
+        };
         entries.push(DirEntry { name, is_dir: metadata.is_dir(), len: metadata.len() });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -416,6 +416,8 @@ fn directories_and_small_files() {
         assert_eq!(disk.read_whole(&root.join("a/link/x"), 5).await.expect("read"), b"three");
         assert!(disk.read_whole(&deep.join("x"), 4).await.is_err(), "longer than allowed");
         disk.rename(&deep.join("x"), &deep.join("y")).await.expect("renamed");
+        let stray = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"z\xff");
+        disk.write_whole(&deep.join(stray), b"").await.expect("any name will do");
         let names = disk.list_dir(&deep).await.expect("listed");
         assert_eq!(
             names.iter().map(|e| (&*e.name, e.is_dir, e.len)).collect::<Vec<_>>(),
