@@ -543,6 +543,32 @@ fn a_failed_disk_is_never_answered_with_success() {
 }
 
 #[test]
+fn a_checkpoint_on_a_full_disk_or_quota_takes_the_reserve() {
+    for is_quota in [false, true] {
+        let machine = Machine::new(6);
+        let (controller, _) = machine.start();
+        created(machine.submit(&controller, create("t", 1)));
+        machine.world.run_for(Duration::from_secs(1));
+        let used = machine.host.disk_bytes_used();
+        match is_quota {
+            true => machine.host.set_disk_quota(used),
+            false => machine.host.set_disk_capacity(used),
+        }
+        // Half of the journal is full before the end, so that a checkpoint is written.
+        for number in 0..200 {
+            let changed =
+                machine.submit(&controller, set_config("t", THROTTLED, &long_value(number)));
+            changed.unwrap_or_else(|error| panic!("quota {is_quota}, {number}: {error:?}"));
+        }
+        let full = machine.world.fault_count(Fault::DiskFull);
+        assert!(full > 0, "quota {is_quota}: the disk was never full");
+        machine.host.kill();
+        let (controller, _) = machine.start();
+        assert!(controller.image().topic_id("t").is_some());
+    }
+}
+
+#[test]
 fn metadata_that_is_lost_is_not_taken_for_new() {
     let machine = Machine::new(5);
     let runtime = machine.node();

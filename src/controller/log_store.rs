@@ -26,6 +26,7 @@ use crate::storage::journal::{
     self, EntryKind, Journal, JournalIdentity, JournalOptions, OpenError, Poisoned, ReserveError,
     ScanError, Sequence,
 };
+use crate::storage::log::failure::is_full;
 
 /// The log whose entries the journal carries.
 const LOG: LogId = LogId { topic: TopicId::METADATA, partition: PartitionIndex(0) };
@@ -280,7 +281,7 @@ async fn write_checkpoint(
     let (path, bytes) = (checkpoint_path(dir), checkpoint.encode());
     let disk = runtime.disk();
     let result = match disk.write_whole(&path, &bytes).await {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+        Err(error) if is_full(&error) => {
             tracing::warn!(
                 "the disk of {} is full: the metadata is written into its reserve; free space",
                 dir.display()

@@ -455,7 +455,7 @@ impl SimFile {
         if room < bytes.len() {
             self.host().world.count_fault(Fault::DiskFull);
             bytes.truncate(room);
-            result = Err(io::ErrorKind::StorageFull.into());
+            result = Err(self.host().full.get().into());
         }
         let mut offset = offset;
         if disk.strikes(Fault::MisdirectedWrite, path) {
@@ -622,7 +622,7 @@ impl SimFile {
         self.core.disk.pass(self.core.disk.latency(&self.core.path, false)).await;
         if (room as u64) < len {
             self.host().world.count_fault(Fault::DiskFull);
-            return Err(io::ErrorKind::StorageFull.into());
+            return Err(self.host().full.get().into());
         }
         let mut device = self.host().device.borrow_mut();
         let file = device.live.file_mut(self.core.inode);

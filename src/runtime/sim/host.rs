@@ -19,6 +19,8 @@ pub(super) struct HostCore {
     pub(super) device: RefCell<Device>,
     pub(super) faults: Faults,
     pub(super) capacity: Cell<u64>,
+    /// What a write beyond the capacity is told.
+    pub(super) full: Cell<std::io::ErrorKind>,
     /// Rises when the process ends.
     pub(super) process: Cell<u64>,
     /// Rises when the power is lost.
@@ -35,6 +37,7 @@ impl HostCore {
             device: RefCell::new(device),
             faults: Faults::default(),
             capacity,
+            full: Cell::new(std::io::ErrorKind::StorageFull),
             process: Cell::new(0),
             power: Cell::new(0),
             executors: RefCell::default(),
@@ -71,6 +74,13 @@ impl Host {
     /// Changes how many bytes the disk holds.
     pub fn set_disk_capacity(&self, bytes: u64) {
         self.core.capacity.set(bytes);
+        self.core.full.set(std::io::ErrorKind::StorageFull);
+    }
+
+    /// Changes how many bytes the process's user may have of the disk.
+    pub fn set_disk_quota(&self, bytes: u64) {
+        self.core.capacity.set(bytes);
+        self.core.full.set(std::io::ErrorKind::QuotaExceeded);
     }
 
     /// Bytes of the disk that files occupy.
