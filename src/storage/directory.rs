@@ -247,6 +247,17 @@ pub enum DirectoryError {
         /// Who asks.
         wanted: BrokerId,
     },
+    /// It holds data, and its description is gone: with new ids none of that data would be its own.
+    #[error(
+        "data directory {path} has no meta.properties, and '{found}' says that it is not new: \
+         restore the file from a copy, or set log.dirs to an empty directory"
+    )]
+    MetaMissing {
+        /// The directory.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
     /// Its description cannot be used.
     #[error("data directory {path}: {source}")]
     Meta {
@@ -266,7 +277,8 @@ pub enum DirectoryError {
 }
 
 impl DataDirectory {
-    /// Makes the directory if it is missing, locks it, and reads or writes its description.
+    /// Makes the directory if it is missing, locks it, and reads its description; writes one where
+    /// nothing else is.
     pub async fn open(
         runtime: &Runtime,
         path: &Path,
@@ -289,6 +301,9 @@ impl DataDirectory {
             Ok(bytes) => MetaProperties::decode(&String::from_utf8_lossy(&bytes))
                 .map_err(|source| DirectoryError::Meta { path: path.to_owned(), source })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Some(found) = data_in(runtime, path).await.map_err(failed)? {
+                    return Err(DirectoryError::MetaMissing { path: path.to_owned(), found });
+                }
                 sync_ancestors(runtime, path).await.map_err(failed)?;
                 let meta = MetaProperties::fresh(runtime, node_id);
                 disk.write_whole(&meta_path, meta.encode().as_bytes()).await.map_err(failed)?;
@@ -308,6 +323,33 @@ impl DataDirectory {
         }
         Ok(DataDirectory { path: path.to_owned(), meta, _lock: lock })
     }
+}
+
+/// What of a directory says that a broker has written to it; its description is older than all else.
+async fn data_in(runtime: &Runtime, path: &Path) -> io::Result<Option<&'static str>> {
+    let disk = runtime.disk();
+    let superblock = superblock_path(path);
+    if disk.list_dir(path).await?.iter().any(|entry| superblock.ends_with(&entry.name)) {
+        return Ok(Some("superblock"));
+    }
+    for (found, folder) in [
+        ("metadata", metadata_dir(path)),
+        ("checkpoint", checkpoint_dir(path)),
+        ("journal", journal_dir(path)),
+        ("topics", topics_dir(path)),
+    ] {
+        let entries = match disk.list_dir(&folder).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        // The links to topics are made with the directory.
+        let is_data =
+            found != "topics" || entries.iter().any(|entry| TopicId::parse(&entry.name).is_some());
+        if is_data && !entries.is_empty() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes the names of a directory and of those above it durable; any of them may be new.
@@ -424,5 +466,41 @@ mod tests {
         let runtime = host.runtime();
         let error = world.run_until(DataDirectory::open(&runtime, path, BrokerId(1))).err();
         assert!(matches!(error, Some(DirectoryError::Meta { .. })));
+    }
+
+    #[test]
+    fn a_directory_with_data_gets_no_new_description() {
+        let path = Path::new("/srv/klamm");
+        let topic = TopicId::from_random(1, 2).to_string();
+        let topic = format!("topics/{topic}/0/00000000000000000000.log");
+        for (file, expected) in [
+            ("superblock", Some("superblock")),
+            ("metadata/checkpoint", Some("metadata")),
+            ("checkpoint/1-65535-1", Some("checkpoint")),
+            ("journal/0-0.journal", Some("journal")),
+            (&topic, Some("topics")),
+            ("topics/by-name/orders", None),
+            ("lost+found/what", None),
+        ] {
+            let world = World::new(3, SimOptions::default());
+            let runtime = world.host().runtime();
+            let disk = runtime.disk();
+            let opened = world.run_until(async {
+                let file = path.join(file);
+                disk.create_dir_all(file.parent().expect("a folder")).await.expect("made");
+                disk.write_whole(&file, b"data").await.expect("written");
+                DataDirectory::open(&runtime, path, BrokerId(1)).await.map(|_| ())
+            });
+            match (opened, expected) {
+                (Err(DirectoryError::MetaMissing { found, .. }), Some(expected)) => {
+                    assert_eq!(found, expected);
+                    let left = world.run_until(disk.list_dir(path)).expect("listed");
+                    let names: Vec<_> = left.iter().map(|entry| &*entry.name).collect();
+                    assert!(!names.contains(&"meta.properties"), "{file}: {names:?}");
+                }
+                (Ok(()), None) => {}
+                (result, _) => panic!("{file}: {result:?}"),
+            }
+        }
     }
 }

@@ -152,6 +152,7 @@ fn placed(dir: &Path, slot: u16, error: WalkError) -> ScanError {
         },
         WalkError::Frame { at, .. }
         | WalkError::Entry { at, .. }
+        | WalkError::Foreign { at, .. }
         | WalkError::Newer { at, .. }
         | WalkError::Visit { at, .. } => ScanError::Refused { path: path(&at), source: error },
     }

@@ -18,6 +18,7 @@ use super::PlantedBug;
 use super::entry::{self, Entry, EntryError, EntryKind, Sequence};
 use super::frame::{self, Frame, FrameError, FrameHeader, JournalIdentity};
 use crate::model::{LogId, OwnerEpoch};
+use crate::storage::directory::DirectoryId;
 
 /// What a scan met, for the operator and for the tests: each branch of recovery has its counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,6 +111,14 @@ pub enum WalkError {
         at: Place,
         /// What.
         source: EntryError,
+    },
+    /// A file begins with a frame of another data directory.
+    #[error("the frame at {at:?} is of directory {directory}, meta.properties says another")]
+    Foreign {
+        /// Where.
+        at: Place,
+        /// Whose it is.
+        directory: DirectoryId,
     },
     /// A frame is from a later start than the superblock's.
     #[error("the frame at {at} is of start epoch {epoch}, newer than the superblock's")]
@@ -250,6 +259,11 @@ impl Walk {
         }
         if (bytes.len() as u64) < length && !end {
             return Ok(None);
+        }
+        let directory = header.identity.directory;
+        // Only a frame can begin a file: what looks like one further on may be a client's bytes.
+        if offset == 0 && directory != self.identity.directory && frame::decode(bytes).is_ok() {
+            return Err(WalkError::Foreign { at, directory });
         }
         if !self.is_ours(&header, at) {
             return Ok(Some(BLOCK));
@@ -444,7 +458,6 @@ impl Partial {
 mod tests {
     use super::super::frame::{FRAME_HEADER_BYTES, frame_bytes, seal};
     use super::*;
-    use crate::storage::directory::DirectoryId;
 
     const FILE_BYTES: u64 = 16 * BLOCK as u64;
 
@@ -676,6 +689,30 @@ mod tests {
         // An old superblock with a newer journal must not start.
         old.files = pen.files;
         assert!(matches!(walk(&old, 1, BLOCK), Err(WalkError::Newer { epoch: 2, .. })));
+    }
+
+    #[test]
+    fn a_file_of_another_directory_is_an_error() {
+        let mut pen = Pen::new(1);
+        pen.frames(5);
+        let foreign = Pen {
+            identity: JournalIdentity { directory: DirectoryId([6; 16]), ..pen.identity },
+            ..Pen::new(1)
+        };
+        let mut foreign = Pen { crc: foreign.identity.chain_seed(), ..foreign };
+        foreign.frames(2);
+        // Bytes of a record may look like a frame of anybody.
+        let lookalike = foreign.files[0][BLOCK..2 * BLOCK].to_vec();
+        pen.files[0][8 * BLOCK..9 * BLOCK].copy_from_slice(&lookalike);
+        check(&pen, 1, 1..6);
+        let directory = foreign.identity.directory;
+        pen.files[0] = foreign.files[0].clone();
+        assert!(
+            matches!(walk(&pen, 1, BLOCK), Err(WalkError::Foreign { directory: of, .. }) if of == directory)
+        );
+        // A part of one is none.
+        pen.files[0][100] ^= 1;
+        assert!(walk(&pen, 1, BLOCK).is_ok());
     }
 
     #[test]
