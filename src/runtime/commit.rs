@@ -55,6 +55,8 @@ const PROBES: u32 = 8;
 pub(super) struct EngineChoice {
     current: Engine,
     fixed: bool,
+    /// The process may start no thread.
+    threadless: bool,
     /// One bit a commit, the newest lowest: set if it was slow.
     history: u32,
     /// A moving average of each engine's commits, by `Engine as usize`; zero while unknown.
@@ -74,6 +76,7 @@ impl Default for EngineChoice {
         EngineChoice {
             current: Engine::DsyncWrite,
             fixed: false,
+            threadless: false,
             history: 0,
             averages: [Duration::ZERO; 3],
             probe_at: Monotonic::default(),
@@ -106,6 +109,16 @@ impl EngineChoice {
         self.current
     }
 
+    /// Leaves the thread out from now on, since there is none; gives what serves in its stead.
+    pub(super) fn without_thread(&mut self) -> Engine {
+        self.threadless = true;
+        if self.current == Engine::Thread {
+            self.current = Engine::LinkedSync;
+            self.history = 0;
+        }
+        Engine::LinkedSync
+    }
+
     /// Learns how long a commit took.
     pub(super) fn completed(&mut self, engine: Engine, took: Duration, now: Monotonic) {
         if self.fixed {
@@ -133,7 +146,8 @@ impl EngineChoice {
         self.history = 0;
         // Whoever computes on the CPU of the disk's interrupt delays a thread of ours the least.
         let engines = [Engine::DsyncWrite, Engine::Thread, Engine::LinkedSync];
-        let best = engines.into_iter().min_by_key(|engine| self.averages[*engine as usize]);
+        let there = engines.into_iter().filter(|&e| e != Engine::Thread || !self.threadless);
+        let best = there.min_by_key(|engine| self.averages[*engine as usize]);
         let best = best.unwrap_or(self.current);
         // What was slow once may be quick by now, so that it is tried again some time.
         for engine in engines.into_iter().filter(|engine| *engine != best) {
@@ -236,6 +250,21 @@ mod tests {
         bench.now = bench.now + RETURN_MIN;
         bench.run(SLOW_MAX as usize, &[Engine::DsyncWrite]);
         assert_eq!(bench.choice.hold, HOLD_MIN);
+    }
+
+    #[test]
+    fn without_threads_the_others_share_the_work() {
+        let all = [Engine::DsyncWrite, Engine::LinkedSync, Engine::Thread];
+        let mut bench = Bench::new();
+        assert_eq!(bench.run(4, &[Engine::DsyncWrite]), Engine::Thread);
+        assert_eq!(bench.choice.without_thread(), Engine::LinkedSync);
+        assert_eq!(bench.run(1000, &[Engine::DsyncWrite]), Engine::LinkedSync);
+        for _ in 0..1000 {
+            assert_ne!(bench.run(1, &all), Engine::Thread);
+        }
+        bench.now = bench.now + HOLD_MAX;
+        bench.run(200, &[]);
+        assert_ne!(bench.choice.current, Engine::Thread);
     }
 
     #[test]

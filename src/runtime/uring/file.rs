@@ -8,6 +8,7 @@ use std::rc::Rc;
 use io_uring::opcode;
 use io_uring::types::FsyncFlags;
 
+use super::commit_thread::CommitThread;
 use super::handle::UringHandle;
 use super::net::{Descriptor, Holding, advance, fd};
 use super::operation::Operation;
@@ -188,14 +189,24 @@ impl UringFile {
             return (buffer, Err(error));
         }
         let began = self.0.handle.now();
-        let engine = self.0.engines.borrow_mut().choose(began);
+        let mut engine = self.0.engines.borrow_mut().choose(began);
+        let mut thread = None;
+        if engine == Engine::Thread {
+            thread = self.0.handle.commit_thread();
+            if thread.is_none() {
+                engine = self.0.engines.borrow_mut().without_thread();
+            }
+        }
         let mut done = 0;
         while done < len {
             let result;
-            (buffer, result) = match engine {
-                Engine::DsyncWrite => self.dsync_write(buffer, done..len, offset).await,
-                Engine::LinkedSync => self.linked_sync(buffer, done..len, offset).await,
-                Engine::Thread => self.thread_write(buffer, done..len, offset).await,
+            let part = done..len;
+            (buffer, result) = match &thread {
+                Some(thread) => self.thread_write(thread, buffer, part, offset).await,
+                None if engine == Engine::LinkedSync => {
+                    self.linked_sync(buffer, part, offset).await
+                }
+                None => self.dsync_write(buffer, part, offset).await,
             };
             match result {
                 Ok(written) => done += written,
@@ -254,15 +265,13 @@ impl UringFile {
 
     async fn thread_write(
         &self,
+        thread: &Rc<CommitThread>,
         buffer: AlignedBuf,
         part: std::ops::Range<usize>,
         offset: u64,
     ) -> (AlignedBuf, io::Result<usize>) {
-        let thread = match self.0.handle.commit_thread() {
-            Ok(thread) => thread,
-            Err(error) => return (buffer, Err(error)),
-        };
-        let (buffer, result) = thread.write(self.0.descriptor.clone(), buffer, part, offset).await;
+        let file = self.0.descriptor.clone();
+        let (buffer, result) = thread.clone().write(file, buffer, part, offset).await;
         (buffer, result.and_then(|bytes| whole_blocks(bytes, self.0.direct)))
     }
 

@@ -40,7 +40,8 @@ struct HandleCore {
     hot: TaskQueueHandle,
     background: TaskQueueHandle,
     sources: RefCell<Vec<Rc<dyn Source>>>,
-    commit_thread: OnceCell<Rc<CommitThread>>,
+    /// None inside if the process could not start it.
+    commit_thread: OnceCell<Option<Rc<CommitThread>>>,
     blocking_pool: OnceCell<Rc<BlockingPool>>,
     unblocked: Event,
     timers: Rc<Timers>,
@@ -122,14 +123,29 @@ impl UringHandle {
         self.polls() == before
     }
 
-    /// The helper thread of this shard's commits, started when first needed.
-    pub(super) fn commit_thread(&self) -> io::Result<Rc<CommitThread>> {
-        if let Some(thread) = self.0.commit_thread.get() {
-            return Ok(thread.clone());
-        }
-        let thread = Rc::new(CommitThread::start(self.0.ring.wake_flag().clone())?);
-        self.add_source(thread.clone());
-        Ok(self.0.commit_thread.get_or_init(|| thread).clone())
+    /// The helper thread of this shard's commits, started when first needed; none where the
+    /// process may start no more.
+    pub(super) fn commit_thread(&self) -> Option<Rc<CommitThread>> {
+        let started = self.0.commit_thread.get_or_init(|| {
+            match CommitThread::start(self.0.ring.wake_flag().clone()) {
+                Ok(thread) => {
+                    let thread = Rc::new(thread);
+                    self.add_source(thread.clone());
+                    Some(thread)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no thread can be started for slow commits, which then stay on the ring: raise the limit of processes (pids.max, ulimit -u)");
+                    None
+                }
+            }
+        });
+        started.clone()
+    }
+
+    /// Acts as if the process could start no thread for commits.
+    #[cfg(test)]
+    pub(super) fn refuse_commit_thread(&self) {
+        assert!(self.0.commit_thread.set(None).is_ok(), "no commit has needed it yet");
     }
 
     /// One turn: what was kept back goes out, what has come in wakes its task.

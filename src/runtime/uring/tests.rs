@@ -275,6 +275,26 @@ fn every_engine_writes_what_it_was_given() {
 }
 
 #[test]
+fn a_commit_that_gets_no_thread_goes_by_the_ring() {
+    let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("a directory");
+    let path = directory.path().join("file");
+    run(move |runtime| async move {
+        let file = create(runtime.disk(), &path).await;
+        let Ok(handle) = runtime.machine() else { panic!("it is the real machine") };
+        handle.refuse_commit_thread();
+        file.fix_engine(Engine::Thread);
+        for at in 0..2 {
+            let (_, result) = file.commit(block(7), BLOCK, at * BLOCK as u64).await;
+            result.expect("nothing is wrong with the file");
+            assert_eq!(file.engine(), Some(Engine::LinkedSync));
+        }
+        let (read, result) = file.read_at(AlignedBuf::zeroed(2 * BLOCK), 0).await;
+        assert_eq!(result.expect("it reads"), 2 * BLOCK);
+        assert!(read.iter().all(|byte| *byte == 7));
+    });
+}
+
+#[test]
 fn errors_are_told_by_every_engine() {
     let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("a directory");
     let path = directory.path().join("file");
