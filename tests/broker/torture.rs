@@ -191,6 +191,8 @@ fn a_million_mutated_frames_disturb_nobody() {
     assert!(grown < GROWTH_BYTES_MAX, "the broker grew by {grown} bytes");
     assert!(sum(|seen| seen.answer_bytes) > frames, "most frames are answered");
     healthy.assert_beating();
+    // A long run has left the first connection idle for longer than `connections.max.idle.ms`.
+    let mut wire = Wire::connect(&broker);
     let left = (0..20_000).any(|_| {
         wire.end_offset("healthy", 0);
         descriptors(&broker).len() <= open + 16
