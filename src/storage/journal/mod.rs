@@ -20,6 +20,7 @@ mod gauges;
 mod ledger;
 mod open;
 mod options;
+mod report;
 mod scan;
 mod staging;
 mod walk;
@@ -30,8 +31,9 @@ pub use frame::JournalIdentity;
 pub use gauges::JournalGauges;
 pub use open::OpenError;
 pub use options::{JournalOptions, PlantedBug, parse_file_name};
+pub use report::ScanReport;
 pub use scan::{ScanError, scan, slots};
-pub use walk::{ScanReport, VisitError, WalkError};
+pub use walk::{VisitError, WalkError};
 pub use writer::{CommitObserver, Journal, JournalStats, Poisoned, ReserveError};
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use crate::runtime::{AlignedBuf, Lane, Runtime};
 use super::entry::{Entry, Sequence};
 use super::frame::JournalIdentity;
 use super::options::{PlantedBug, file_path, parse_file_name};
-use super::walk::{Place, ScanReport, VisitError, Walk, WalkError};
+use super::report::ScanReport;
+use super::walk::{Place, VisitError, Walk, WalkError};
 
 /// One read.
 const READ_BYTES: usize = MIB;
