@@ -3,7 +3,6 @@
 //! A pass runs every `log.retention.check.interval.ms` in the background lane, a few partitions at
 //! a time, each durable before the next. Files are removed by the store, later and one at a time.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::replication::{DeletionError, Leader};
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{join_all, select2};
-use crate::runtime::{Lane, Monotonic, Runtime};
+use crate::runtime::{Lane, Monotonic};
 use crate::shard::message::RecordDeletion;
 use crate::shard::state::Shard;
 use crate::storage::{Expired, LogStartError, StorageFailed};
@@ -24,8 +23,7 @@ const LOGS_TOGETHER: usize = 64;
 /// A wall clock that moves so much further than time does has jumped.
 const JUMP_MS: i64 = 60_000;
 
-/// The wall clock as retention takes it: a jump forward must not make young records old, nor offsets
-/// that were committed a moment ago.
+/// The wall clock as retention takes it: a jump forward must not make young records old.
 ///
 /// It never runs ahead of the wall clock, and catches up with one that has jumped ahead only as
 /// fast as time passes: a jump by an hour is believed after an hour, one by ten years never.
@@ -41,11 +39,6 @@ impl RetentionClock {
     /// Believes the wall clock as a start finds it.
     pub fn new(wall_ms: i64, now: Monotonic) -> RetentionClock {
         RetentionClock { offset_ms: wall_ms.saturating_sub(millis(now.0)), at: now, jumped: false }
-    }
-
-    /// The one of a shard, as a start finds it.
-    pub fn shared(runtime: &Runtime) -> Rc<RefCell<RetentionClock>> {
-        Rc::new(RefCell::new(RetentionClock::new(runtime.wall_clock_ms(), runtime.now())))
     }
 
     /// The time by which records are old.
@@ -133,7 +126,7 @@ pub async fn expire_segments(shard: &Shard) -> Result<Passed, StorageFailed> {
                 Ok(None) | Err(LogStartError::Deleted) => {}
                 Ok(Some(expired)) => note(&mut sum, leader, &expired),
                 Err(problem @ LogStartError::OutOfRange { .. }) => {
-                    error!(log = %leader.id(), %problem, "retention asked for a log start that cannot be: please report this");
+                    error!(log = %leader.id(), %problem, "retention asked for too much: report this");
                 }
                 Err(LogStartError::Storage(failed)) => return Err(failed),
             }
@@ -146,14 +139,14 @@ pub async fn expire_segments(shard: &Shard) -> Result<Passed, StorageFailed> {
     if sum.segments > 0 {
         let Passed { partitions, segments, bytes } = sum;
         let took_ms = runtime.now().saturating_since(began).as_millis() as u64;
-        info!(shard = %shard.id(), partitions, segments, bytes, took_ms, "old segments removed");
+        info!(shard = %shard.id(), partitions, segments, bytes, took_ms, "old segments are removed");
     }
     Ok(sum)
 }
 
 fn note(sum: &mut Passed, leader: &Leader, expired: &Expired) {
     let Expired { start, segments, bytes } = *expired;
-    tracing::debug!(log = %leader.id(), %start, segments, bytes, "old segments removed");
+    tracing::debug!(log = %leader.id(), %start, segments, bytes, "old segments are removed");
     sum.partitions += 1;
     sum.segments += segments;
     sum.bytes += bytes;

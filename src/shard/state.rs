@@ -68,7 +68,7 @@ pub struct Shard {
     metrics: Rc<ShardMetrics>,
     groups: Rc<Groups>,
     log_budget: LogBudget,
-    retention_clock: Rc<RefCell<RetentionClock>>,
+    retention_clock: RefCell<RetentionClock>,
     gate: Gate,
     stopping: Cell<bool>,
     stopped: Event,
@@ -91,7 +91,7 @@ impl Shard {
             place,
             log_budget: LogBudget::new(runtime.clone()),
             answers: AnswerMemory::new(runtime.arena().bytes_max()),
-            retention_clock: RetentionClock::shared(&runtime),
+            retention_clock: RetentionClock::new(runtime.wall_clock_ms(), runtime.now()).into(),
             default_config: Rc::new(settings.topic_defaults.config().clone()),
             runtime,
             settings,
@@ -164,8 +164,8 @@ impl Shard {
         self.stopping.get()
     }
 
-    /// The time by which records and committed offsets are old.
-    pub(super) fn retention_clock(&self) -> &Rc<RefCell<RetentionClock>> {
+    /// The time by which records are old.
+    pub(super) fn retention_clock(&self) -> &RefCell<RetentionClock> {
         &self.retention_clock
     }
 
@@ -369,7 +369,6 @@ impl Shard {
         } = &self.settings.groups;
         let batch_bytes_max = leader.config().max_message_bytes as usize;
         let ground = Ground {
-            clock: self.retention_clock().clone(),
             runtime: self.runtime.clone(),
             gate: self.gate.clone(),
             settings: Rc::new(CoordinatorSettings { batch_bytes_max, ..coordinator.clone() }),

@@ -27,15 +27,12 @@ use crate::runtime::{Lane, Monotonic, Runtime};
 use crate::shard::groups::loading::load;
 use crate::shard::groups::memory::GroupMemoryShare;
 use crate::shard::groups::snapshots;
-use crate::shard::retention::RetentionClock;
 use crate::storage::LogAppendError;
 
 /// What a driver stands on.
 pub struct Ground {
     /// The machine.
     pub runtime: Runtime,
-    /// The time by which committed offsets are old.
-    pub clock: Rc<RefCell<RetentionClock>>,
     /// The partition of `__consumer_offsets`.
     pub leader: Rc<Leader>,
     /// The shard's tasks.
@@ -189,8 +186,7 @@ impl Driver {
         let Ok(mut phase) = self.phase.try_borrow_mut() else { return };
         let Phase::Serving(partition) = &mut *phase else { return };
         let (runtime, mut actions) = (&self.ground.runtime, Vec::new());
-        let now = runtime.now();
-        let now_ms = self.ground.clock.borrow_mut().read(runtime.wall_clock_ms(), now);
+        let (now, now_ms) = (runtime.now(), runtime.wall_clock_ms());
         let memory = &self.ground.memory;
         partition.allow_growth(memory.room(), memory.room_for_newcomers());
         loop {
