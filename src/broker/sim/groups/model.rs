@@ -156,7 +156,12 @@ impl Groups {
         };
         let now = self.tick();
         let group = self.group(name);
-        let told = group.told.insert(generation, (assignment, since.restarts));
+        // A late answer may be of the group that was there before, which had its own assignment.
+        let is_of_this_group = since.restarts == group.restarts;
+        let told = match is_of_this_group {
+            true => group.told.insert(generation, (assignment, since.restarts)),
+            false => None,
+        };
         if let Some((before, restarts)) = told
             && before != assignment
             && restarts == group.restarts
