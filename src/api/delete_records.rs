@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::metadata::is_internal;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
@@ -84,7 +84,6 @@ async fn answer(
     parts: Vec<RecordDeletion>,
 ) -> Outcome {
     let mut deleted = shard::delete_records(&responder.shard, parts).await.into_iter();
-    let mut first_error = ErrorCode::None;
     let mut topics = Vec::with_capacity(asked.len());
     for AskedTopic { name, partitions } in asked {
         let partitions = partitions.into_iter().map(|(index, refused)| {
@@ -92,9 +91,6 @@ async fn answer(
                 Some(code) => Err(code),
                 None => deleted.next().unwrap_or(Err(ErrorCode::UnknownServerError)),
             };
-            if let (Err(code), ErrorCode::None) = (result, first_error) {
-                first_error = code;
-            }
             partition_result(index, result)
         });
         topics.push(DeleteRecordsTopicResult {
@@ -103,8 +99,10 @@ async fn answer(
             ..DeleteRecordsTopicResult::default()
         });
     }
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let error = first_error(partitions.map(|one| ErrorCode::from_code(one.error_code)));
     let response = DeleteRecordsResponse { topics, ..DeleteRecordsResponse::default() };
-    responder.answer(first_error, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_result(

@@ -1,6 +1,6 @@
 //! OffsetForLeaderEpoch: where a leader's term ended, for clients that check for lost records.
 
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, PartitionIndex};
@@ -56,7 +56,6 @@ fn query(
 
 async fn answer(responder: Responder, asked: Vec<AskedTopic>, queries: Vec<EpochQuery>) -> Outcome {
     let mut found = shard::epoch_ends(&responder.shard, queries).await.into_iter();
-    let mut first_error = ErrorCode::None;
     let mut topics = Vec::with_capacity(asked.len());
     for AskedTopic { name, partitions } in asked {
         let partitions = partitions.into_iter().map(|(index, refused)| {
@@ -64,9 +63,6 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, queries: Vec<Epoch
                 Some(code) => Err(code),
                 None => found.next().unwrap_or(Err(ErrorCode::UnknownServerError)),
             };
-            if let (Err(code), ErrorCode::None) = (result, first_error) {
-                first_error = code;
-            }
             partition_response(index, result)
         });
         topics.push(OffsetForLeaderTopicResult {
@@ -75,9 +71,11 @@ async fn answer(responder: Responder, asked: Vec<AskedTopic>, queries: Vec<Epoch
             ..OffsetForLeaderTopicResult::default()
         });
     }
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let error = first_error(partitions.map(|one| ErrorCode::from_code(one.error_code)));
     let response =
         OffsetForLeaderEpochResponse { topics, ..OffsetForLeaderEpochResponse::default() };
-    responder.answer(first_error, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_response(

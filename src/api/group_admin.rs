@@ -158,16 +158,12 @@ pub fn delete(context: &RequestContext, request: &DeleteGroupsRequest<'_>) -> Re
     let responder = context.responder();
     Reply::later(async move {
         let answers = asked.await;
-        let mut first_error = ErrorCode::None;
         let mut results = Vec::with_capacity(answers.len());
         for (group, answer) in answers {
             let code = match answer {
                 Answer::Delete(code) => code,
                 _ => ErrorCode::UnknownServerError,
             };
-            if first_error.is_none() {
-                first_error = code;
-            }
             results.push(DeletableGroupResult {
                 group_id: group.into(),
                 error_code: code.code(),
@@ -175,8 +171,10 @@ pub fn delete(context: &RequestContext, request: &DeleteGroupsRequest<'_>) -> Re
                 ..DeletableGroupResult::default()
             });
         }
+        let codes = results.iter().map(|group| ErrorCode::from_code(group.error_code));
+        let error = first_error(codes);
         let response = DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() };
-        responder.answer(first_error, |writer, version| response.encode(writer, version))
+        responder.answer(error, |writer, version| response.encode(writer, version))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::api::encode::Responder;
+use crate::api::encode::{Responder, first_error};
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, PartitionIndex};
@@ -109,7 +109,6 @@ async fn answer(
     queries: Vec<OffsetQuery>,
 ) -> Outcome {
     let mut found = shard::offsets(&responder.shard, queries).await.into_iter();
-    let mut first_error = ErrorCode::None;
     let mut topics = Vec::with_capacity(asked.len());
     for AskedTopic { name, partitions } in asked {
         let partitions = partitions.into_iter().map(|(index, refused)| {
@@ -117,9 +116,6 @@ async fn answer(
                 Some(code) => Err(code),
                 None => found.next().unwrap_or(Err(ErrorCode::UnknownServerError)),
             };
-            if let (Err(code), ErrorCode::None) = (result, first_error) {
-                first_error = code;
-            }
             partition_response(index, result, responder.version)
         });
         topics.push(ListOffsetsTopicResponse {
@@ -128,8 +124,10 @@ async fn answer(
             ..ListOffsetsTopicResponse::default()
         });
     }
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let error = first_error(partitions.map(|one| ErrorCode::from_code(one.error_code)));
     let response = ListOffsetsResponse { topics, ..ListOffsetsResponse::default() };
-    responder.answer(first_error, |writer, version| response.encode(writer, version))
+    responder.answer(error, |writer, version| response.encode(writer, version))
 }
 
 fn partition_response(
