@@ -157,10 +157,7 @@ pub fn validate(bytes: &[u8], rules: &ProduceRules) -> Result<Accepted, InvalidB
     }
     check_bounds(&batch, rules)?;
     // Before what the header says otherwise: a damaged batch is worth sending again, a wrong one is not.
-    let (stored, computed) = (batch.crc, batch.crc_computed());
-    if stored != computed {
-        return Err(InvalidBatch::Crc { stored, computed });
-    }
+    check_crc(&batch)?;
     check_header(&batch, rules)?;
     let header = *batch.header();
     let opaque = header.compression != Compression::None && !rules.compacted;
@@ -177,9 +174,10 @@ pub fn validate(bytes: &[u8], rules: &ProduceRules) -> Result<Accepted, InvalidB
 
 fn refuse_parse(bytes: &[u8], error: BatchError) -> InvalidBatch {
     // What a header declares may be damage of the way here.
-    let whole = BatchView::read(bytes).ok().filter(|batch| !batch.crc_is_valid());
-    if let Some(batch) = whole {
-        return InvalidBatch::Crc { stored: batch.crc, computed: batch.crc_computed() };
+    if let Ok(batch) = BatchView::read(bytes)
+        && let Err(damage) = check_crc(&batch)
+    {
+        return damage;
     }
     match error {
         BatchError::Truncated { .. } => InvalidBatch::Missing,
@@ -193,6 +191,11 @@ fn refuse_parse(bytes: &[u8], error: BatchError) -> InvalidBatch {
         }
         BatchError::LengthTooSmall(_) | BatchError::Magic(_) => InvalidBatch::Corrupt(error),
     }
+}
+
+fn check_crc(batch: &BatchView<'_>) -> Result<(), InvalidBatch> {
+    let (stored, computed) = (batch.crc, batch.crc_computed());
+    if stored == computed { Ok(()) } else { Err(InvalidBatch::Crc { stored, computed }) }
 }
 
 /// What is looked at before the checksum.
