@@ -71,7 +71,7 @@ pub enum WalkError {
         source: EntryError,
     },
     /// A file begins with a frame of another data directory.
-    #[error("the frame at {at:?} is of directory {directory}, meta.properties says another")]
+    #[error("the frame at {at} is of directory {directory}, meta.properties says another")]
     Foreign {
         /// Where.
         at: Place,

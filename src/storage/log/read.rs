@@ -185,7 +185,7 @@ fn walk(
         let header = BatchHeader::parse(&head).map_err(|_| damaged)?;
         let is_in_order = expected.is_none_or(|expected| header.base_offset == expected)
             && (header.base_offset <= want.from || span.is_some())
-            && (base..end_offset).contains(&header.base_offset)
+            && header.base_offset >= base
             && header.next_offset() <= end_offset;
         if !is_in_order || !segment.may_hold(position, header.size_bytes) {
             return Err(damaged);

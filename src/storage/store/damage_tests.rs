@@ -1,49 +1,20 @@
 //! Bytes that change in segments at rest, where no checksum covers them: a reader is told, or misses nothing.
 
+use super::lookup_tests::{filled, id, open_log};
 use super::model_tests::{DATA, start};
+use crate::model::Offset;
 use crate::model::units::KIB;
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BATCH_HEADER_BYTES, BatchBuilder, BatchOptions, BatchView};
-use crate::runtime::sim::{Host, SimOptions, World};
+use crate::record::{BATCH_HEADER_BYTES, BatchView};
+use crate::runtime::sim::{SimOptions, World};
 use crate::storage::directory::segment_path;
-use crate::storage::{AppendMode, Log, LogConfig, LogReadError, ReadPart, Store};
+use crate::storage::{Log, LogReadError, ReadPart};
 
-const BATCHES: i64 = 100;
 /// One that is neither first nor last in its segment, which the index does not name.
 const DAMAGED: u64 = 4;
 /// More than one batch, and less than a segment.
 const READ_BYTES: usize = 10 * KIB;
 /// Size and base offset of a batch stand there, and nothing but them escapes its checksum and its magic.
 const PLACE_BYTES: u64 = 12;
-
-fn id() -> LogId {
-    LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) }
-}
-
-fn open_log(store: &Store) -> Log {
-    let config = LogConfig { segment_bytes: 64 * KIB as u32, ..LogConfig::default() };
-    store.create(id(), "orders", config)
-}
-
-/// Fills a log with one record a batch and stops; gives the length of a batch.
-async fn filled(host: &Host) -> usize {
-    let runtime = host.runtime();
-    let (store, _) = start(&runtime).await;
-    let log = open_log(&store);
-    let mut bytes = 0;
-    for _ in 0..BATCHES {
-        let mut builder = BatchBuilder::new(BatchOptions::default());
-        builder.append(1_000, None, Some(&[0; 3 * KIB]), &[]);
-        let batch = builder.finish();
-        bytes = batch.len();
-        log.prepare_append(bytes).await.expect("room");
-        let now_ms = runtime.wall_clock_ms();
-        let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-        log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
-    }
-    store.close().await.expect("a clean stop");
-    bytes
-}
 
 /// Reads a log from its start to its end; the offsets that were read, and whether the reader was told of damage.
 async fn read_all(log: &Log) -> (Vec<i64>, bool) {
@@ -79,7 +50,7 @@ fn a_reader_is_told_of_a_batch_that_lies_about_its_place_or_size() {
         for len in 1..=(PLACE_BYTES - byte) as usize {
             let world = World::new(1, SimOptions::default());
             let host = world.host();
-            let batch_bytes = world.run_until(filled(&host));
+            let batch_bytes = world.run_until(filled(&host.runtime(), |_| 1_000));
             let path = segment_path(DATA.as_ref(), id(), Offset(0));
             let position = DAMAGED * batch_bytes as u64;
             host.rot(&path, position + byte, len).expect("the segment's file");

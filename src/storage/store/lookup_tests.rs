@@ -17,27 +17,38 @@ const BATCHES: i64 = 100;
 type Found = Result<Option<TimedOffset>, LogReadError>;
 type Look = for<'a> fn(&'a Log, Offset) -> Pin<Box<dyn Future<Output = Found> + 'a>>;
 
-fn open_log(store: &Store) -> Log {
-    let id = LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) };
-    let config = LogConfig { segment_bytes: 64 * KIB as u32, ..LogConfig::default() };
-    store.create(id, "orders", config)
+pub fn id() -> LogId {
+    LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) }
 }
 
-/// Fills a log with one record a batch, stops, and starts with nothing of it in memory.
-async fn reopened(host: &Host, timestamp: impl Fn(i64) -> i64) -> (Runtime, Store, Log) {
-    let runtime = host.runtime();
-    let (store, _) = start(&runtime).await;
+pub fn open_log(store: &Store) -> Log {
+    let config = LogConfig { segment_bytes: 64 * KIB as u32, ..LogConfig::default() };
+    store.create(id(), "orders", config)
+}
+
+/// Fills a log with one record a batch and stops; gives the length of a batch.
+pub async fn filled(runtime: &Runtime, timestamp: impl Fn(i64) -> i64) -> usize {
+    let (store, _) = start(runtime).await;
     let log = open_log(&store);
+    let mut bytes = 0;
     for number in 0..BATCHES {
         let mut builder = BatchBuilder::new(BatchOptions::default());
         builder.append(timestamp(number), None, Some(&[0; 3 * KIB]), &[]);
         let batch = builder.finish();
-        log.prepare_append(batch.len()).await.expect("room");
+        bytes = batch.len();
+        log.prepare_append(bytes).await.expect("room");
         let now_ms = runtime.wall_clock_ms();
         let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
         log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
     }
     store.close().await.expect("a clean stop");
+    bytes
+}
+
+/// A filled log after a start, with nothing of it in memory.
+async fn reopened(host: &Host, timestamp: impl Fn(i64) -> i64) -> (Runtime, Store, Log) {
+    let runtime = host.runtime();
+    filled(&runtime, timestamp).await;
     let (store, _) = start(&runtime).await;
     let log = open_log(&store);
     assert_eq!(log.segment_count(), 5);

@@ -157,14 +157,11 @@ impl Groups {
         let now = self.tick();
         let group = self.group(name);
         // A late answer may be of the group that was there before, which had its own assignment.
-        let is_of_this_group = since.restarts == group.restarts;
-        let told = match is_of_this_group {
-            true => group.told.insert(generation, (assignment, since.restarts)),
-            false => None,
-        };
-        if let Some((before, restarts)) = told
+        if restart_free(group, since)
+            && let Some((before, restarts)) =
+                group.told.insert(generation, (assignment, since.restarts))
             && before != assignment
-            && restarts == group.restarts
+            && restarts == since.restarts
         {
             return Err(format!("generation {generation} has two assignments"));
         }
