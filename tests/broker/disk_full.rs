@@ -152,7 +152,7 @@ fn a_full_disk_stops_producers_only_and_loses_nothing() {
     let topic = wire.create_topic("full", 1, &[("segment.bytes", "4194304")]);
     let mut acknowledged = Acknowledged { topic, values: Vec::new() };
     disk.take("first", 8 * MIB);
-    disk.take("second", 8 * MIB);
+    disk.take("second", 10 * MIB);
     assert_eq!(acknowledged.fill(&mut wire, 100_000), ErrorCode::KafkaStorageError);
     assert!(broker.log().contains("is full: producers are refused"), "{}", broker.log());
     acknowledged.check(&mut wire);
@@ -173,13 +173,14 @@ fn a_full_disk_stops_producers_only_and_loses_nothing() {
             broker.stop();
         }
         disk.free(if kill { "second" } else { "third" });
+        if kill {
+            // While nobody else allocates.
+            disk.take("third", 2 * MIB);
+        }
         broker.restart();
         wire = Wire::connect(&broker);
         acknowledged.check(&mut wire);
         acknowledged.await_space(&mut wire);
-        if kill {
-            disk.take("third", 2 * MIB);
-        }
         assert_eq!(acknowledged.fill(&mut wire, 70_000), ErrorCode::KafkaStorageError);
     }
     acknowledged.check(&mut wire);
