@@ -86,7 +86,7 @@ async fn open(
     let store = store.expect("the disk has room");
     let place = Place { id, shard_count: SHARD_COUNT };
     let shard = Shard::new(place, runtime.clone(), Rc::new(settings()), store, mesh);
-    shard.apply(&metadata()).await;
+    shard.apply(&metadata());
     shard
 }
 

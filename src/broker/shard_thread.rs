@@ -62,7 +62,7 @@ pub async fn open(runtime: &Runtime, start: ShardStart) -> Option<Serving> {
         }
     };
     let shard = Shard::new(start.place, runtime.clone(), Rc::new(start.settings), store, mesh);
-    shard.apply(&start.metadata).await;
+    shard.apply(&start.metadata);
     let acceptor = Acceptor::new(&shard, start.quota);
     if let Err(problem) = crate::server::serve(&acceptor, &start.addresses) {
         let text = format!("cannot listen on {:?}: {problem}", start.addresses);

@@ -26,7 +26,7 @@ use crate::storage::ReadPart;
 pub async fn serve(shard: Rc<Shard>) {
     loop {
         let (from, message) = shard.mesh().recv().await;
-        if receive(&shard, from, message).await {
+        if receive(&shard, from, message) {
             return;
         }
         shard.return_leases();
@@ -34,7 +34,7 @@ pub async fn serve(shard: Rc<Shard>) {
 }
 
 /// Takes one message; true when it says to stop.
-async fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
+fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
     match message {
         Message::Call(id, call) => begin_call(shard, from, id, call),
         Message::Answer(id, answer) => {
@@ -58,7 +58,7 @@ async fn receive(shard: &Rc<Shard>, from: usize, message: Message) -> bool {
             }
         }
         Message::Metadata { index, records } => {
-            shard.apply(&records).await;
+            shard.apply(&records);
             shard.mesh().send(from, Message::Applied(index));
         }
         Message::CommandAnswer(id, result) => {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use tracing::{error, info};
+use tracing::error;
 
 use crate::coordinator::OFFSETS_TOPIC;
 use crate::coordinator::partition::CoordinatorSettings;
@@ -309,7 +309,7 @@ impl Shard {
     }
 
     /// Applies committed metadata: changes the image, then opens, changes and drops partitions.
-    pub async fn apply(&self, records: &[Record]) {
+    pub fn apply(&self, records: &[Record]) {
         let mut removed = Vec::new();
         for record in records {
             if let Record::RemoveTopic { id } = record {
@@ -333,7 +333,7 @@ impl Shard {
         }
         for (topic, name, count) in removed {
             self.groups.topic_deleted(&name, topic);
-            self.remove(topic, count).await;
+            self.remove(topic, count);
         }
     }
 
@@ -413,18 +413,15 @@ impl Shard {
         }
     }
 
-    async fn remove(&self, topic: TopicId, partition_count: usize) {
+    /// Drops a topic's partitions. Nothing here waits: their files go in the background, and what
+    /// makes the deletion durable is the metadata.
+    fn remove(&self, topic: TopicId, partition_count: usize) {
         self.configs.borrow_mut().remove(&topic);
         for partition in 0..partition_count {
             let log = LogId { topic, partition: PartitionIndex(partition as i32) };
             let Some(leader) = self.leaders.borrow_mut().remove(&log) else { continue };
             leader.retire();
-            match self.store.delete(log).await {
-                Ok(()) => info!(%log, "partition deleted"),
-                Err(problem) => {
-                    error!(%log, %problem, "a deleted partition's files stay until the next start");
-                }
-            }
+            drop(self.store.delete(log));
         }
     }
 }

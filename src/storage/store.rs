@@ -3,6 +3,9 @@
 //! A shard has one store for each data directory. Deliberately absent: which shard that is, the
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
+mod deleting;
+#[cfg(test)]
+mod deleting_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
@@ -26,7 +29,6 @@ mod start_tests;
 mod write_behind;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
@@ -38,7 +40,6 @@ use super::directory::{checkpoint_dir, partition_dir, topics_dir};
 use super::journal::{
     CommitObserver, EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence,
 };
-use super::log::directories;
 use super::log::engine::{Engine, FULL_TRIED_EVERY, STARVED_AFTER};
 use super::log::partition_log::LogShared;
 use super::log::{Log, LogConfig, LogState, StorageFailed};
@@ -46,6 +47,7 @@ use crate::model::units::MIB;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::sync::{Event, Gate, Semaphore, select2, timeout};
 use crate::runtime::{Lane, Monotonic, Runtime};
+use deleting::Deletions;
 pub use gauges::StoreGauges;
 use write_behind::Pass;
 
@@ -137,11 +139,11 @@ struct StoreCore {
     /// Logs of the epoch's base that are deleted: checkpoints say so.
     deleted_of_base: RefCell<Vec<LogId>>,
     base: RefCell<FxHashSet<LogId>>,
-    /// Delete entries of logs whose files are not gone yet.
-    deletions: RefCell<BTreeSet<Sequence>>,
-    /// One pass of the write-behind, or one deletion, at a time.
+    /// Deleted logs whose files are not gone yet.
+    deletions: Deletions,
+    /// One pass of the write-behind, or one turn of deletions, at a time.
     pass: Semaphore,
-    /// One removal of an old segment's file, or one deletion, at a time.
+    /// One removal of an old segment's file, or one turn of deletions, at a time.
     removing: Semaphore,
     closing: Cell<bool>,
     closed: Event,
@@ -182,7 +184,7 @@ impl Store {
             short_pass_at: Cell::new(Monotonic::default()),
             deleted_of_base: RefCell::default(),
             base: RefCell::new(base),
-            deletions: RefCell::default(),
+            deletions: Deletions::default(),
             pass: Semaphore::new(1),
             removing: Semaphore::new(1),
             closing: Cell::new(false),
@@ -195,6 +197,7 @@ impl Store {
         core.spawn(Lane::Background, StoreCore::flush_when_due);
         core.spawn(Lane::Background, StoreCore::expire_idle_producers);
         core.spawn(Lane::Background, StoreCore::remove_dropped_segments);
+        core.spawn(Lane::Background, StoreCore::remove_deleted_logs);
         let idle_after = options.idle_after;
         core.spawn(Lane::Background, move |core| core.retire_the_idle(idle_after));
         Ok(Store(core))
@@ -224,31 +227,6 @@ impl Store {
         let log = Log(shared);
         self.0.logs.borrow_mut().insert(id, log.clone());
         log
-    }
-
-    /// Deletes a log: at once for everybody who has it, and durably with all of its files when
-    /// this returns.
-    pub async fn delete(&self, id: LogId) -> Result<(), StorageFailed> {
-        let Some(Log(log)) = self.0.logs.borrow_mut().remove(&id) else { return Ok(()) };
-        log.delete();
-        let engine = &self.0.engine;
-        log.log_change(&mut log.core_mut(), EntryKind::Delete, &[], &[]);
-        let deleted = log.core().covered;
-        if self.0.base.borrow_mut().remove(&id) {
-            self.0.deleted_of_base.borrow_mut().push(id);
-        }
-        // The journal keeps the entry until the files are gone.
-        self.0.deletions.borrow_mut().insert(deleted);
-        engine.journal.wait_durable(deleted).await?;
-        // A pass may be writing to the files that are to go.
-        let _turn = self.0.pass.acquire(1).await;
-        let _alone = self.0.removing.acquire(1).await;
-        engine.removals.forget(id);
-        engine.files.close(id, None);
-        let removed = directories::remove(&engine.runtime, &engine.dir, id, &log.topic).await;
-        engine.report_removal(removed, &partition_dir(&engine.dir, id));
-        self.0.deletions.borrow_mut().remove(&deleted);
-        Ok(())
     }
 
     /// The data directory.

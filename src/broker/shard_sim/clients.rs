@@ -24,6 +24,8 @@ use crate::storage::ReadPart;
 const IN_FLIGHT_MAX: usize = 5;
 /// Who has nothing to do looks again after this time.
 const IDLE: Duration = Duration::from_millis(1);
+/// A deleted topic's files are gone by then.
+const FILES_GO_WITHIN: Duration = Duration::from_secs(60);
 /// Within this time what is readable reaches whoever waits for it.
 const WAKE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -547,13 +549,15 @@ pub async fn delete_topic(life: &Rc<Life>, shard: &Rc<Shard>, id: TopicId) {
         other => panic!("a topic was not deleted: {other:?}"),
     }
     life.model.borrow_mut().forget_topic(id);
-    // Every shard has removed what it had, unless its disk has failed.
-    if let Ok(left) = life.process.topics_on_disk().await
-        && life.process.control.failure().is_none()
+    // Every shard removes what it had, unless its disk fails.
+    let limit = shard.runtime().now() + FILES_GO_WITHIN;
+    while !life.is_over(shard)
         && !life.tampered.get()
+        && let Ok(left) = life.process.topics_on_disk().await
+        && left.iter().any(|name| TopicId::parse(name) == Some(id))
     {
-        let gone = left.iter().all(|name| TopicId::parse(name) != Some(id));
-        assert!(gone, "topic {id} is deleted and has files");
+        assert!(shard.runtime().now() < limit, "topic {id} is deleted and has files");
+        shard.runtime().sleep(IDLE).await;
     }
     life.operated();
 }

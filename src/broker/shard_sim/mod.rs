@@ -7,6 +7,7 @@
 //! plays that never forgets.
 
 mod clients;
+mod deletion_tests;
 mod group_tests;
 mod process;
 

@@ -80,10 +80,7 @@ impl StoreCore {
         if let Some(failed) = engine.failure() {
             return Err(failed);
         }
-        // A deletion whose files are still there is not covered.
-        let deletion = self.deletions.borrow().first().copied();
-        let next = engine.journal.next_sequence();
-        let sequence = Sequence(deletion.map_or(next, |first| first.min(next)).0 - 1);
+        let sequence = Sequence(engine.journal.next_sequence().0 - 1);
         if pass.is_checkpoint() {
             engine.appended.set(0);
             engine.short_of_memory.set(false);
