@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use tracing::{error, info};
 
 use crate::broker::control::{Broadcast, Control, Ending};
+use crate::broker::descriptors::Descriptors;
 use crate::broker::settings;
 use crate::broker::shard_thread::ShardStart;
 use crate::broker::start_error::StartError;
@@ -41,7 +42,7 @@ pub struct Assembly {
 
 impl Assembly {
     /// Recovers the directory, starts the shards by `start_shards`, and returns when all serve. They
-    /// take at most `connections_max` connections together.
+    /// open no more than `descriptors` together.
     ///
     /// # Errors
     /// One sentence for the first thing that prevents the start.
@@ -50,7 +51,7 @@ impl Assembly {
         config: &BrokerConfig,
         directory: DataDirectory,
         bound: Vec<SocketAddr>,
-        connections_max: usize,
+        descriptors: Descriptors,
         start_shards: impl FnOnce(Vec<ShardStart>) -> Result<T, StartError>,
     ) -> Result<(Assembly, T), StartError> {
         let shard_count = config.shard_cpus.len();
@@ -62,7 +63,7 @@ impl Assembly {
         let controller = start_controller(runtime, config, &directory, &told, &broadcast).await?;
         let mut recovered = recover_logs(runtime, config, &directory, &controller).await?;
         let logs = std::mem::take(&mut recovered.logs);
-        let quota = settings::quota(config, connections_max);
+        let quota = settings::quota(config, descriptors.connections_max);
         let starts = divide(
             config,
             &controller,
@@ -72,6 +73,7 @@ impl Assembly {
             told,
             bound,
             ConnectionQuota::new(quota),
+            descriptors.open_segments_max,
             ports,
         );
         let shards = start_shards(starts)?;
@@ -213,6 +215,7 @@ fn divide(
     told: Vec<AdvertisedListener>,
     bound: Vec<SocketAddr>,
     quota: ConnectionQuota,
+    open_segments_max: usize,
     ports: Vec<MeshPort<Message>>,
 ) -> Vec<ShardStart> {
     let shard_count = config.shard_cpus.len() as u16;
@@ -225,7 +228,10 @@ fn divide(
         .map(|(shard, port)| ShardStart {
             place: Place { id: ShardId(shard as u16), shard_count },
             settings: shard_settings.clone(),
-            store: store_options(config, directory, epoch, shard as u16),
+            store: StoreOptions {
+                open_segments_max,
+                ..store_options(config, directory, epoch, shard as u16)
+            },
             logs: Vec::new(),
             metadata: metadata.clone(),
             addresses: bound.clone(),

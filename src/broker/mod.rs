@@ -7,6 +7,7 @@
 mod addresses;
 mod assembly;
 mod control;
+mod descriptors;
 mod log_lines;
 mod machine;
 mod report;

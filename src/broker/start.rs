@@ -8,11 +8,12 @@ use tracing::{error, info, warn};
 use crate::admin::{self, AdminChannel};
 use crate::broker::addresses;
 use crate::broker::assembly::Assembly;
+use crate::broker::descriptors::Descriptors;
 use crate::broker::report::ReportGround;
 use crate::broker::shard_thread::{self, ShardStart};
 use crate::broker::start_error::StartError;
 use crate::config::{BrokerConfig, cpu_list};
-use crate::model::limits::{DESCRIPTORS_KEPT, DESCRIPTORS_PER_SHARD_KEPT, SHARD_COUNT_MAX};
+use crate::model::limits::SHARD_COUNT_MAX;
 use crate::model::units::MIB;
 use crate::runtime::process::{Unfit, probe_directory, probe_ring, raise_open_files_limit};
 use crate::runtime::sync::select2;
@@ -85,11 +86,12 @@ async fn control_main(runtime: Runtime, start: ControlStart) -> Result<(), Start
     probe_data_dir(&runtime, &config, &options).await?;
     let directory = DataDirectory::open(&runtime, &config.data_dir, config.node_id).await?;
     say_hello(&config, &directory, &bound);
-    let connections_max = connections_max(&config, open_files);
-    say_connections(&config, open_files, connections_max);
+    let open_files = usize::try_from(open_files).unwrap_or(usize::MAX);
+    let descriptors = Descriptors::divide(&config, open_files);
+    descriptors.say(&config, open_files);
     let start_shards = |starts| start_shards(&config, starts);
     let (broker, threads) =
-        Assembly::start(&runtime, &config, directory, bound, connections_max, start_shards).await?;
+        Assembly::start(&runtime, &config, directory, bound, descriptors, start_shards).await?;
     let control = broker.control.clone();
     let ground = ReportGround::new(&config);
     runtime.spawn(Lane::Background, control.clone().answer_questions(admin.questions, ground));
@@ -176,28 +178,6 @@ fn say_hello(config: &BrokerConfig, directory: &DataDirectory, bound: &[SocketAd
     }
     info!("compaction (cleanup.policy=compact) is stored and described, and does not act yet");
 }
-
-/// How many connections the process takes: as many as are configured, and never so many that
-/// descriptors are missing for the log.
-fn connections_max(config: &BrokerConfig, open_files: u64) -> usize {
-    let kept = DESCRIPTORS_KEPT + config.shard_cpus.len() * DESCRIPTORS_PER_SHARD_KEPT;
-    let open_files = usize::try_from(open_files).unwrap_or(usize::MAX);
-    let left = open_files - kept.min(open_files / 2);
-    left.min(config.max_connections as usize)
-}
-
-fn say_connections(config: &BrokerConfig, open_files: u64, connections_max: usize) {
-    if connections_max < config.max_connections.min(CONNECTIONS_FEW) as usize {
-        warn!(
-            "{open_files} open files leave room for {connections_max} connections: raise the limit (ulimit -n, LimitNOFILE) to take more"
-        );
-    } else {
-        info!("{open_files} open files, {connections_max} of them for connections");
-    }
-}
-
-/// Fewer connections than these are worth a warning, unless they are configured.
-const CONNECTIONS_FEW: u32 = 1024;
 
 /// Which CPUs there are, what of them may be used, and what the shards have of it.
 fn say_cpus(config: &BrokerConfig) {

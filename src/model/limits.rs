@@ -20,9 +20,14 @@ pub const CONNECTION_INFLIGHT_BYTES_MAX: usize = 8 * MIB;
 /// Bytes of answers that wait on one connection for its client to read before its socket is read no
 /// further; one larger answer waits alone, and a fetch is not answered before its turn.
 pub const CONNECTION_OUTPUT_BYTES_MAX: usize = MIB;
-/// Descriptors that connections leave alone, for each shard: its open segments, its journal, rings and
-/// memory, and connections that were accepted in the same turn as the last one that fits.
-pub const DESCRIPTORS_PER_SHARD_KEPT: usize = 2 * OPEN_SEGMENTS_MAX + 256;
+/// Accepts of one listener of one shard that are in flight: so many descriptors at most does a flood
+/// of connections take before the limits of connections are looked at.
+pub const ACCEPTS_IN_FLIGHT_MAX: usize = 8;
+/// Descriptors that connections leave alone, for each shard: its open segments, as many files again
+/// that are being written, its journal, rings and memory, and what it accepts before it counts.
+pub const DESCRIPTORS_PER_SHARD_KEPT: usize = 2 * OPEN_SEGMENTS_MAX + DESCRIPTORS_PER_SHARD_FIXED;
+/// Those among them that do not become fewer where few are allowed.
+pub const DESCRIPTORS_PER_SHARD_FIXED: usize = 128;
 /// Descriptors that connections leave alone for the rest of the process.
 pub const DESCRIPTORS_KEPT: usize = 256;
 /// Batches of one producer that a partition remembers (Kafka: `NUM_BATCHES_TO_RETAIN`).
@@ -61,8 +66,10 @@ pub const COMMIT_BYTES_MAX: usize = MIB;
 pub const JOURNAL_BYTES_PER_SHARD_MIN: usize = 8 * MIB;
 /// What of a fresh journal is zeroed before the broker is ready.
 pub const JOURNAL_ZEROED_AT_START_BYTES: usize = MIB;
-/// Segment files that one shard holds open.
+/// Segment files that one shard holds open, where it may.
 pub const OPEN_SEGMENTS_MAX: usize = 512;
+/// Segment files that it holds open however few descriptors there are.
+pub const OPEN_SEGMENTS_MIN: usize = 16;
 /// Open files that a broker should be allowed: segments of a few shards and 60,000 connections.
 pub const OPEN_FILES_MIN: u64 = 65_536;
 /// One read of a segment that is not in memory.

@@ -83,6 +83,18 @@ pub enum File {
     Sim(sim::SimFile),
 }
 
+/// Whether an error says that the process or the machine had no descriptor or no memory for what
+/// was asked, which was then not begun.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}
+
+/// What a failed sync is told as: without its number, so that nobody takes it for what may be tried
+/// again.
+pub(super) fn sync_failed(error: io::Error) -> io::Error {
+    io::Error::other(format!("syncing: {error}"))
+}
+
 /// A future on this thread.
 pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -144,7 +156,8 @@ impl Disk {
         }
     }
 
-    /// Makes the entries of a directory durable.
+    /// Makes the entries of a directory durable. Where it cannot even be opened, the error is one of
+    /// that ([`is_shortage`]).
     pub async fn sync_dir(&self, path: &Path) -> io::Result<()> {
         match self {
             Disk::Uring(disk) => disk.with_path(path, uring::sync_dir).await,

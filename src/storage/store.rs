@@ -43,6 +43,7 @@ use super::journal::{
 use super::log::engine::{Engine, FULL_TRIED_EVERY, STARVED_AFTER};
 use super::log::partition_log::LogShared;
 use super::log::{Log, LogConfig, LogState, StorageFailed};
+use crate::model::limits::OPEN_SEGMENTS_MAX;
 use crate::model::units::MIB;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::sync::{Event, Gate, Semaphore, select2, timeout};
@@ -70,12 +71,19 @@ pub struct StoreOptions {
     pub journal: JournalOptions,
     /// How long a log is idle before its end is written, its file cut and its memory given back.
     pub idle_after: Duration,
+    /// Segment files that stay open; while segments are written, as many again are.
+    pub open_segments_max: usize,
 }
 
 impl StoreOptions {
     /// A store over a journal, with the usual times.
     pub fn new(dir: &Path, journal: JournalOptions) -> StoreOptions {
-        StoreOptions { dir: dir.to_owned(), journal, idle_after: Duration::from_secs(30) }
+        StoreOptions {
+            dir: dir.to_owned(),
+            journal,
+            idle_after: Duration::from_secs(30),
+            open_segments_max: OPEN_SEGMENTS_MAX,
+        }
     }
 }
 
@@ -169,7 +177,8 @@ impl Store {
         synced.map_err(|error| StoreError::Directory { path: options.dir.clone(), error })?;
         let (epoch, slot) = (options.journal.identity.epoch, options.journal.identity.slot);
         let journal = Journal::open(runtime, options.journal).await?;
-        let engine = Rc::new(Engine::new(runtime.clone(), journal, options.dir));
+        let engine =
+            Rc::new(Engine::new(runtime.clone(), journal, options.dir, options.open_segments_max));
         let base = states.iter().map(|state| state.id).collect();
         let logs = states.into_iter().map(|state| {
             let log = LogShared::open(engine.clone(), state, LogConfig::default());

@@ -7,6 +7,7 @@ mod connections;
 mod deletion;
 mod disk_full;
 mod fetch;
+mod few_files;
 mod frames;
 mod group_abuse;
 mod group_floods;

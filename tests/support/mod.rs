@@ -28,6 +28,8 @@ pub struct Broker {
     port: u16,
     admin_port: u16,
     overrides: Vec<String>,
+    /// The command that it runs under, at every start.
+    under: Vec<String>,
     directory: tempfile::TempDir,
 }
 
@@ -41,7 +43,7 @@ impl Broker {
             .expect("the target directory takes a temporary one");
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         let (port, admin_port, child) = spawn_on_free_ports(directory.path(), &overrides);
-        Broker { child, port, admin_port, overrides, directory }
+        Broker { child, port, admin_port, overrides, under: Vec::new(), directory }
     }
 
     /// Like `start`, by the command `under`, which ends in running what follows it; `None` where this
@@ -54,7 +56,8 @@ impl Broker {
         let (port, admin_port) = (free_port(), free_port());
         let ports = (port, admin_port);
         let (child, ready) = launch_under(under, directory.path(), ports, &overrides);
-        let broker = Broker { child, port, admin_port, overrides, directory };
+        let under = under.iter().map(|word| (*word).to_owned()).collect();
+        let broker = Broker { child, port, admin_port, overrides, under, directory };
         assert!(is_ready(&ready), "the broker did not start:\n{}", broker.log());
         Some(broker)
     }
@@ -107,7 +110,9 @@ impl Broker {
     /// Like `restart`, from now on with these overrides.
     pub fn restart_with(&mut self, overrides: &[String]) {
         self.overrides = overrides.to_vec();
-        let started = spawn(self.directory.path(), self.port, self.admin_port, &self.overrides);
+        let under: Vec<&str> = self.under.iter().map(String::as_str).collect();
+        let ports = (self.port, self.admin_port);
+        let started = spawn(&under, self.directory.path(), ports, &self.overrides);
         self.child = started.unwrap_or_else(|log| panic!("the broker did not start again:\n{log}"));
     }
 }
@@ -214,7 +219,7 @@ fn spawn_on_free_ports(directory: &Path, overrides: &[String]) -> (u16, u16, Chi
     let mut log = String::new();
     for _ in 0..PORT_TRIES {
         let (port, admin_port) = (free_port(), free_port());
-        match spawn(directory, port, admin_port, overrides) {
+        match spawn(&[], directory, (port, admin_port), overrides) {
             Ok(child) => return (port, admin_port, child),
             Err(said) if said.contains("in use") => log = said,
             Err(said) => panic!("the broker did not start:\n{said}"),
@@ -225,12 +230,12 @@ fn spawn_on_free_ports(directory: &Path, overrides: &[String]) -> (u16, u16, Chi
 
 /// The process when it is ready, or what it said before it ended.
 fn spawn(
+    under: &[&str],
     directory: &Path,
-    port: u16,
-    admin_port: u16,
+    ports: (u16, u16),
     overrides: &[String],
 ) -> Result<Child, String> {
-    let (mut child, ready) = launch(directory, (port, admin_port), overrides);
+    let (mut child, ready) = launch_under(under, directory, ports, overrides);
     if is_ready(&ready) {
         return Ok(child);
     }

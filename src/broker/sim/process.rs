@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::site::ADDRESS;
 use crate::broker::assembly::Assembly;
 use crate::broker::control::Ending;
+use crate::broker::descriptors::Descriptors;
 use crate::broker::shard_thread::{self, ShardStart};
 use crate::config::{BrokerConfig, Machine};
 use crate::model::units::{BLOCK, GIB};
@@ -80,17 +81,11 @@ impl Process {
         let directory = DataDirectory::open(&self.runtime, &config.data_dir, config.node_id).await;
         let directory = directory.map_err(|error| error.to_string())?;
         let start_shards = |starts| Ok(start_shards(host, starts, setup.planted));
-        let connections_max = config.max_connections as usize;
+        let descriptors = Descriptors::divide(&config, 1 << 20);
         let bound = vec![ADDRESS];
-        let started = Assembly::start(
-            &self.runtime,
-            &config,
-            directory,
-            bound,
-            connections_max,
-            start_shards,
-        )
-        .await;
+        let started =
+            Assembly::start(&self.runtime, &config, directory, bound, descriptors, start_shards)
+                .await;
         let (broker, shards) = started.map_err(|error| error.to_string())?;
         let recovered = &broker.recovered;
         *self.found.borrow_mut() = Some(Found {

@@ -144,6 +144,8 @@ pub(super) struct Device {
     next_number: u64,
     recording: Option<Recording>,
     open: FxHashMap<Inode, u32>,
+    /// The most of them so far.
+    open_most: usize,
     /// Open files that no name leads to.
     unlinked: FxHashSet<Inode>,
     locked: FxHashSet<Inode>,
@@ -161,6 +163,7 @@ impl Device {
             next_number: 0,
             recording: None,
             open: FxHashMap::default(),
+            open_most: 0,
             unlinked: FxHashSet::default(),
             locked: FxHashSet::default(),
         }
@@ -242,6 +245,11 @@ impl Device {
 
     pub(super) fn opened(&mut self, inode: Inode) {
         *self.open.entry(inode).or_default() += 1;
+        self.open_most = self.open_most.max(self.open.len());
+    }
+
+    pub(super) fn take_open_most(&mut self) -> usize {
+        std::mem::replace(&mut self.open_most, self.open.len())
     }
 
     pub(super) fn closed(&mut self, inode: Inode) {

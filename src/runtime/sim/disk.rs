@@ -19,6 +19,8 @@ use crate::runtime::sync::oneshot;
 const EIO: i32 = 5;
 /// How many times its usual time a slow operation takes.
 const SLOW_FACTOR: u64 = 100;
+/// The same of EMFILE.
+const EMFILE: i32 = 24;
 
 /// The simulated arm of [`Disk`](crate::runtime::disk::Disk).
 #[derive(Clone)]
@@ -108,6 +110,9 @@ impl SimDisk {
         path: &Path,
         mode: OpenMode,
     ) -> io::Result<SimFile> {
+        if self.strikes(Fault::NoDescriptor, path) {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
         let inode = self
             .change_names("open", path, |device| {
                 let inode = open_inode(device, path, mode)?;

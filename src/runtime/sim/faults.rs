@@ -22,6 +22,8 @@ pub enum Fault {
     BitRot,
     /// A write or an allocation found the disk full.
     DiskFull,
+    /// A file could not be opened for want of a descriptor.
+    NoDescriptor,
     /// An operation took much longer than it should.
     SlowDisk,
     /// An issued write went to a worker thread of the kernel.
@@ -46,7 +48,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 19] = [
         Fault::WriteError,
         Fault::ShortWrite,
         Fault::LostWrite,
@@ -55,6 +57,7 @@ impl Fault {
         Fault::ReadError,
         Fault::BitRot,
         Fault::DiskFull,
+        Fault::NoDescriptor,
         Fault::SlowDisk,
         Fault::PuntedWrite,
         Fault::Kill,

@@ -83,6 +83,11 @@ impl Host {
         self.core.full.set(std::io::ErrorKind::QuotaExceeded);
     }
 
+    /// How many files were open at most at the same time since the last such question.
+    pub fn take_open_files_most(&self) -> usize {
+        self.core.device.borrow_mut().take_open_most()
+    }
+
     /// Bytes of the disk that files occupy.
     pub fn disk_bytes_used(&self) -> u64 {
         self.core.device.borrow().bytes_used()

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::file::UringFile;
 use super::handle::UringHandle;
-use crate::runtime::disk::{DirEntry, OpenMode, Space};
+use crate::runtime::disk::{DirEntry, OpenMode, Space, sync_failed};
 
 /// The file systems of the machine.
 #[derive(Clone)]
@@ -100,6 +100,9 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let fresh = PathBuf::from(name);
+    // Before anything is written: without a descriptor for its sync a rename could not end.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = fs::File::open(parent.unwrap_or(Path::new(".")))?;
     let written = || {
         let mut file = fs::File::create(&fresh)?;
         file.write_all(bytes)?;
@@ -111,10 +114,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     fs::rename(&fresh, path)?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => sync_dir(parent),
-        None => sync_dir(Path::new(".")),
-    }
+    parent.sync_all().map_err(sync_failed)
 }
 
 /// Locks a file, making it if there is none, and writes this process's id into it. The lock ends
@@ -134,7 +134,7 @@ pub(in crate::runtime) fn lock(path: &Path) -> io::Result<fs::File> {
 
 /// Makes the entries of a directory durable.
 pub(in crate::runtime) fn sync_dir(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
+    fs::File::open(path)?.sync_all().map_err(sync_failed)
 }
 
 /// Makes everything in the file system of `path` durable.
@@ -142,7 +142,7 @@ pub(in crate::runtime) fn sync_filesystem(path: &Path) -> io::Result<()> {
     let directory = fs::File::open(path)?;
     // SAFETY: plain system call on our own descriptor.
     if unsafe { libc::syncfs(directory.as_raw_fd()) } != 0 {
-        return Err(io::Error::last_os_error());
+        return Err(sync_failed(io::Error::last_os_error()));
     }
     Ok(())
 }

@@ -163,8 +163,18 @@ impl UringFile {
 
     /// Cuts or extends the file.
     pub(in crate::runtime) async fn set_len(&self, bytes: u64) -> io::Result<()> {
-        let file = std::fs::File::from(self.0.descriptor.try_clone()?);
-        self.0.handle.blocking(move || file.set_len(bytes)).await
+        let length = libc::off64_t::try_from(bytes)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a length beyond 2^63"))?;
+        let held = self.0.descriptor.clone();
+        let raw = held.as_raw_fd();
+        let work = move || {
+            // SAFETY: plain system call; the descriptor is held until the work is done.
+            match unsafe { libc::ftruncate64(raw, length) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        };
+        self.0.handle.blocking_with(held, work).await
     }
 
     /// The file's length.

@@ -286,6 +286,20 @@ impl UringHandle {
         result.await.expect("work that was started is ended before its executor")
     }
 
+    /// The same, and keeps `held` until the work is done, whoever still waits for it.
+    pub(super) async fn blocking_with<H: 'static, T: Send + 'static>(
+        &self,
+        held: H,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let (done, result) = oneshot::channel();
+        self.start_blocking(work, move |value| {
+            drop(held);
+            drop(done.send(value));
+        });
+        result.await.expect("work that was started is ended before its executor")
+    }
+
     /// Starts work on a blocking thread; the executor ends after it, whoever still waits for it.
     fn start_blocking<T: Send + 'static>(
         &self,

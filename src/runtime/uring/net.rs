@@ -1,20 +1,24 @@
 //! Sockets on the shard's ring.
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode, squeue};
 
 use super::file::UringFile;
 use super::handle::UringHandle;
-use super::operation::Many;
+use super::operation::Operation;
 use super::receive_pool::{BUFFER_BYTES, GROUP, ReceivePool};
 use super::ring::{Completion, Held};
 use super::socket::{self, RawAddress};
+use crate::model::limits::ACCEPTS_IN_FLIGHT_MAX;
 use crate::runtime::memory::Piece;
 use crate::runtime::net::RecvBytes;
 
@@ -61,13 +65,23 @@ impl UringNet {
     }
 }
 
-/// A listening socket with a multishot accept.
+/// A listening socket with a few accepts in flight.
 pub struct UringListener {
     handle: UringHandle,
-    accepts: RefCell<Option<Rc<Many>>>,
+    accepts: RefCell<Vec<Operation<Accepting>>>,
     local: SocketAddr,
-    // Last: the accept is abandoned before the socket is closed.
-    socket: OwnedFd,
+    socket: Descriptor,
+}
+
+/// What an accept holds.
+struct Accepting {
+    _listener: Descriptor,
+}
+
+impl Held for Accepting {
+    fn discard(self, completion: Completion) {
+        drop(completion.descriptor());
+    }
 }
 
 impl UringListener {
@@ -78,7 +92,7 @@ impl UringListener {
     ) -> io::Result<UringListener> {
         let socket = socket::listening_socket(address, reuse_port)?;
         let local = socket::local_address(&socket)?;
-        Ok(UringListener { handle, accepts: RefCell::new(None), local, socket })
+        Ok(UringListener { handle, accepts: RefCell::default(), local, socket: Rc::new(socket) })
     }
 
     pub(in crate::runtime) fn local_addr(&self) -> SocketAddr {
@@ -88,11 +102,7 @@ impl UringListener {
     /// The next connection; an error concerns that one only, or says that descriptors are short.
     pub(in crate::runtime) async fn accept(&self) -> io::Result<(UringStream, SocketAddr)> {
         loop {
-            let accepts = self.accepts();
-            let Some(completion) = accepts.next().await else {
-                self.accepts.replace(None);
-                continue;
-            };
+            let completion = self.next().await;
             let socket = completion.descriptor()?;
             // A peer that is gone already has no address any more.
             let Ok(peer) = socket::peer_address(&socket) else { continue };
@@ -100,18 +110,32 @@ impl UringListener {
         }
     }
 
-    fn accepts(&self) -> Rc<Many> {
-        let mut accepts = self.accepts.borrow_mut();
-        let armed = accepts.get_or_insert_with(|| {
-            let entry = opcode::AcceptMulti::new(Fd(self.socket.as_raw_fd()))
-                .flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)
-                .build();
-            // SAFETY: the entry holds no address, and the socket is closed after the accept has
-            // been abandoned; an accept on a descriptor that was closed before its submission
-            // fails or, at worst, yields descriptors that are closed at once.
-            Rc::new(unsafe { self.handle.ring().submit_many(entry) })
-        });
-        armed.clone()
+    /// Keeps the accepts in flight, and waits for one of them.
+    async fn next(&self) -> Completion {
+        {
+            let mut accepts = self.accepts.borrow_mut();
+            while accepts.len() < ACCEPTS_IN_FLIGHT_MAX {
+                let null = std::ptr::null_mut();
+                let entry = opcode::Accept::new(fd(&self.socket), null, null.cast())
+                    .flags(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)
+                    .build();
+                let held = Accepting { _listener: self.socket.clone() };
+                // SAFETY: the entry holds no address.
+                accepts.push(unsafe { self.handle.ring().submit(entry, held) });
+            }
+        }
+        poll_fn(|context| {
+            let mut accepts = self.accepts.borrow_mut();
+            for place in 0..accepts.len() {
+                if let Poll::Ready((completion, _)) = Pin::new(&mut accepts[place]).poll(context) {
+                    // The oldest stay in front.
+                    drop(accepts.remove(place));
+                    return Poll::Ready(completion);
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Operations in flight as futures: each owns what the kernel works on.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -53,29 +53,6 @@ impl<P: Held> Drop for Operation<P> {
         if let Some(held) = self.held.take() {
             self.ring.abandon(self.key, held, self.cancel);
         }
-    }
-}
-
-/// A multishot operation whose results are descriptors.
-pub(super) struct Many {
-    ring: Ring,
-    key: Key,
-}
-
-impl Many {
-    pub(super) fn new(ring: Ring, key: Key) -> Many {
-        Many { ring, key }
-    }
-
-    /// The next result; none when the kernel has ended the operation.
-    pub(super) async fn next(&self) -> Option<Completion> {
-        poll_fn(|context| self.ring.poll_many(self.key, context.waker())).await
-    }
-}
-
-impl Drop for Many {
-    fn drop(&mut self) {
-        self.ring.abandon_many(self.key);
     }
 }
 

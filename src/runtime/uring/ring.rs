@@ -18,13 +18,16 @@ use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 
-use super::operation::{CommitGuard, Many, Operation};
+use super::operation::{CommitGuard, Operation};
 use super::wake::WakeFlag;
 
 /// Submissions between two turns before one has to be flushed early.
 const SUBMISSIONS: u32 = 512;
 /// Completions that one turn can reap at once; the kernel keeps what exceeds it.
 const COMPLETIONS: u32 = 4096;
+/// So often in a row the kernel may have no memory, with a rest each time: about five seconds.
+const SHORT_TURNS_MAX: u32 = 5_000;
+const SHORT_REST: Duration = Duration::from_millis(1);
 /// The user data of what nobody waits for.
 const NOBODY: u64 = u64::MAX;
 
@@ -46,6 +49,8 @@ struct RingCore {
     consumption: RefCell<VecDeque<(u64, Waker)>>,
     wake: WakeFlag,
     commits_in_flight: Cell<usize>,
+    /// Turns in a row in which the kernel had no memory.
+    short_of_memory: Cell<u32>,
 }
 
 struct Slot {
@@ -58,13 +63,6 @@ enum SlotState {
     Done(Completion),
     /// The future is gone; what the kernel may still write to lives here until the completion.
     Abandoned(Box<dyn FnOnce(Completion)>),
-    /// A multishot accept: results in order, and whether the kernel has ended it.
-    Many {
-        ready: VecDeque<Completion>,
-        ended: bool,
-        waker: Option<Waker>,
-    },
-    AbandonedMany,
 }
 
 /// What an operation owns while the kernel works on it.
@@ -95,10 +93,6 @@ impl Completion {
         let descriptor = self.value()? as RawFd;
         // SAFETY: the kernel has just made it for this operation, so nobody else owns it.
         Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-    }
-
-    fn close_descriptor(self) {
-        drop(self.descriptor());
     }
 }
 
@@ -141,6 +135,7 @@ impl Ring {
             consumption: RefCell::new(VecDeque::new()),
             wake,
             commits_in_flight: Cell::new(0),
+            short_of_memory: Cell::new(0),
         })))
     }
 
@@ -192,17 +187,6 @@ impl Ring {
             Some(second.user_data(two.user_data())),
         );
         (Operation::new(self.clone(), one, ()), Operation::new(self.clone(), two, held))
-    }
-
-    /// Submits a multishot operation that points to no memory.
-    ///
-    /// # Safety
-    /// `entry` holds no address; its descriptor stays open until the [`Many`] is dropped and the
-    /// kernel has ended it.
-    pub(super) unsafe fn submit_many(&self, entry: squeue::Entry) -> Many {
-        let key = self.slot(SlotState::Many { ready: VecDeque::new(), ended: false, waker: None });
-        self.push(entry.user_data(key.user_data()), None);
-        Many::new(self.clone(), key)
     }
 
     /// Whether the kernel has consumed everything that was submitted before this call; waits.
@@ -289,15 +273,33 @@ impl Ring {
         self.entered(unsafe { uring.submitter().enter::<()>(pending, 0, flags, None) });
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "without the kernel's memory nothing else goes on"
+    )]
     fn entered(&self, result: io::Result<usize>) {
-        match result {
-            Ok(count) => self.0.consumed.set(self.0.consumed.get() + count as u64),
-            Err(error) => match error.raw_os_error() {
-                // The next turn tries again; completions in between make room. Or nothing came in
-                // the time that was given.
-                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME) => {}
-                _ => panic!("the ring of this shard is broken: {error}"),
-            },
+        let error = match result {
+            Ok(count) => {
+                self.0.short_of_memory.set(0);
+                return self.0.consumed.set(self.0.consumed.get() + count as u64);
+            }
+            Err(error) => error,
+        };
+        match error.raw_os_error() {
+            // The next turn tries again; completions in between make room. Or nothing came in
+            // the time that was given.
+            Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME) => {}
+            Some(libc::ENOMEM) if self.0.short_of_memory.get() < SHORT_TURNS_MAX => {
+                self.0.short_of_memory.set(self.0.short_of_memory.get() + 1);
+                std::thread::sleep(SHORT_REST);
+            }
+            Some(libc::EBADR) => panic!(
+                "the kernel had no memory for what this shard's ring has done and has forgotten some of it: give the machine more memory and start the broker again, which recovers what was acknowledged"
+            ),
+            Some(libc::ENOMEM) => panic!(
+                "the kernel has had no memory for this shard's ring for a long time: give the machine more memory and start the broker again, which recovers what was acknowledged"
+            ),
+            _ => panic!("the ring of this shard is broken: {error}"),
         }
     }
 
@@ -376,28 +378,12 @@ impl Ring {
                     waker.wake();
                 }
             }
-            SlotState::Many { ready, ended, waker } => {
-                ready.push_back(completion);
-                *ended = !io_uring::cqueue::more(completion.flags);
-                let waker = waker.take();
-                drop(slots);
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
-            }
             SlotState::Abandoned(_) => {
                 let slot = slots.remove(key.index as usize);
                 drop(slots);
                 if let SlotState::Abandoned(discard) = slot.state {
                     discard(completion);
                 }
-            }
-            SlotState::AbandonedMany => {
-                if !io_uring::cqueue::more(completion.flags) {
-                    slots.remove(key.index as usize);
-                }
-                drop(slots);
-                completion.close_descriptor();
             }
             SlotState::Done(_) => unreachable!("one completion for an operation of one shot"),
         }
@@ -432,21 +418,6 @@ impl Ring {
         }
     }
 
-    /// The next completion of a multishot operation; none inside after the kernel has ended it.
-    pub(super) fn poll_many(&self, key: Key, waker: &Waker) -> Poll<Option<Completion>> {
-        match &mut self.0.slots.borrow_mut()[key.index as usize].state {
-            SlotState::Many { ready, ended, waker: waiting } => match ready.pop_front() {
-                Some(completion) => Poll::Ready(Some(completion)),
-                None if *ended => Poll::Ready(None),
-                None => {
-                    remember(waiting, waker);
-                    Poll::Pending
-                }
-            },
-            _ => unreachable!("a multishot operation is polled by its own handle"),
-        }
-    }
-
     /// Leaves what `held` owns to the kernel until the completion.
     pub(super) fn abandon<P: Held>(&self, key: Key, held: P, cancel: bool) {
         let mut slots = self.0.slots.borrow_mut();
@@ -467,29 +438,11 @@ impl Ring {
         }
     }
 
-    /// Closes what a multishot accept has brought and will still bring, and cancels it.
-    pub(super) fn abandon_many(&self, key: Key) {
-        let mut slots = self.0.slots.borrow_mut();
-        let slot = &mut slots[key.index as usize];
-        let old = std::mem::replace(&mut slot.state, SlotState::AbandonedMany);
-        let SlotState::Many { ready, ended, .. } = old else {
-            unreachable!("a multishot operation is abandoned once, by its own handle");
-        };
-        if ended {
-            slots.remove(key.index as usize);
-        }
-        drop(slots);
-        ready.into_iter().for_each(Completion::close_descriptor);
-        if !ended {
-            self.cancel(key);
-        }
-    }
-
     /// Forgets who waits, so that tasks that nothing else keeps are dropped with what they own.
     pub(super) fn release_waiters(&self) {
         let mut released = Vec::new();
         for (_, slot) in self.0.slots.borrow_mut().iter_mut() {
-            if let SlotState::Pending(waker) | SlotState::Many { waker, .. } = &mut slot.state {
+            if let SlotState::Pending(waker) = &mut slot.state {
                 released.extend(waker.take());
             }
         }

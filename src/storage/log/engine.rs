@@ -15,6 +15,7 @@ use super::segment_queue::SegmentQueue;
 use super::window::Eviction;
 use crate::model::Offset;
 use crate::model::units::MIB;
+use crate::runtime::disk::is_shortage;
 use crate::runtime::sync::{Event, Listener, Semaphore, timeout};
 use crate::runtime::{Monotonic, Runtime};
 use crate::storage::journal::{Journal, Sequence};
@@ -94,12 +95,17 @@ pub struct Engine {
 
 impl Engine {
     /// Shares `journal` and the runtime's memory.
-    pub fn new(runtime: Runtime, journal: Journal, dir: PathBuf) -> Engine {
+    pub fn new(
+        runtime: Runtime,
+        journal: Journal,
+        dir: PathBuf,
+        open_segments_max: usize,
+    ) -> Engine {
         Engine {
             runtime,
             journal,
             dir,
-            files: OpenSegments::default(),
+            files: OpenSegments::new(open_segments_max),
             wanted: Event::new(),
             short_of_memory: Cell::new(false),
             starved_at: Cell::new(None),
@@ -146,21 +152,30 @@ impl Engine {
         self.removals.woken.notify_all();
     }
 
-    /// Notes that the disk has no space for what is behind the journal: appends are refused until a
-    /// later try succeeds. Nothing is lost by that: it is in the journal, and stays in memory.
+    /// Notes that what is behind the journal finds no space, or no descriptor: appends are refused until
+    /// a later try succeeds. Nothing is lost by that: it is in the journal, and stays in memory.
     pub fn note_full(&self, error: &std::io::Error) {
         let until = self.runtime.now() + FULL_TRIED_EVERY;
         if self.full_until.replace(Some(until)).is_none() {
             let dir = self.dir.display();
-            tracing::error!(
-                %error,
-                "the disk of {dir} is full: producers are refused with KAFKA_STORAGE_ERROR and readers go on; free space there, and writing goes on by itself"
-            );
+            if is_shortage(error) {
+                tracing::error!(
+                    %error,
+                    "no file of {dir} can be opened: producers are refused with KAFKA_STORAGE_ERROR and readers go on, and writing goes on by itself when it can; raise the limit of open files (ulimit -n, LimitNOFILE, fs.file-max)"
+                );
+            } else {
+                tracing::error!(
+                    %error,
+                    "the disk of {dir} is full: producers are refused with KAFKA_STORAGE_ERROR and readers go on; free space there, and writing goes on by itself"
+                );
+            }
         }
         self.relieved.notify_all();
+        // Whoever writes behind looks again from now on.
+        self.wanted.notify_all();
     }
 
-    /// Notes that the disk has taken everything.
+    /// Notes that the disk has taken everything that was to be written.
     pub fn note_space(&self) {
         if self.full_until.take().is_some() {
             tracing::info!("the disk of {} has space again: writing goes on", self.dir.display());

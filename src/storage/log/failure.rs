@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::producers::SequenceError;
 use crate::model::{ErrorCode, Offset};
 use crate::record::BatchError;
+use crate::runtime::disk::is_shortage;
 use crate::storage::journal::Poisoned;
 
 /// The log directory has failed: nothing more is written to it until the broker is restarted.
@@ -69,8 +70,10 @@ pub enum LogAppendError {
     /// The directory has failed.
     #[error(transparent)]
     Storage(#[from] StorageFailed),
-    /// The disk is full: nothing is taken until there is space again.
-    #[error("the disk of the log directory is full; free space on it")]
+    /// The disk is full, or no file can be opened: nothing is taken until that is over.
+    #[error(
+        "the log directory takes nothing at the moment, its disk is full or the limit of open files is reached: the broker's log says which"
+    )]
     DiskFull,
     /// The producer's sequence or epoch is wrong.
     #[error(transparent)]
@@ -137,7 +140,9 @@ pub struct SegmentDamaged {
     pub position: u32,
 }
 
-/// Whether an error says that the disk, or what the user may have of it, is used up.
+/// Whether an error of opening or writing says that the disk, or what the user may have of it, is used
+/// up, or that there is no descriptor: what a later try may find better. No error of a sync is one.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || is_shortage(error)
 }

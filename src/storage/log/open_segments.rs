@@ -1,4 +1,4 @@
-//! The segment files that a shard holds open: at most `OPEN_SEGMENTS_MAX`, longest unused first out.
+//! The segment files that a shard holds open: at most so many, longest unused first out.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -6,10 +6,9 @@ use std::path::Path;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::limits::OPEN_SEGMENTS_MAX;
 use crate::model::{LogId, Offset};
 use crate::runtime::Runtime;
-use crate::runtime::disk::{File, OpenMode};
+use crate::runtime::disk::{File, OpenMode, is_shortage};
 use crate::storage::directory::segment_path;
 
 /// How a segment's file is used.
@@ -24,18 +23,29 @@ pub enum Access {
 type Key = (LogId, Offset, Access);
 
 /// Open files by segment.
-#[derive(Default)]
 pub struct OpenSegments {
+    count_max: usize,
     files: RefCell<FxHashMap<Key, (File, u64)>>,
     uses: Cell<u64>,
     /// How often files were closed because their segments are gone.
     closes: Cell<u64>,
 }
 
-/// Files that are closed at once when there are too many.
-const CLOSED_TOGETHER: usize = OPEN_SEGMENTS_MAX / 8;
+/// Of the files that are open when there are too many, one in so many is closed.
+const CLOSED_TOGETHER_SHARE: usize = 8;
 
 impl OpenSegments {
+    /// None yet, and never more than `count_max`.
+    pub fn new(count_max: usize) -> OpenSegments {
+        let (files, uses, closes) = Default::default();
+        OpenSegments { count_max, files, uses, closes }
+    }
+
+    /// How many may be open.
+    pub fn count_max(&self) -> usize {
+        self.count_max
+    }
+
     /// The file of a segment, which exists.
     pub async fn open(
         &self,
@@ -78,18 +88,26 @@ impl OpenSegments {
             return Ok(file.clone());
         }
         let closes = self.closes.get();
-        let file = runtime.disk().open(&segment_path(dir, key.0, key.1), mode).await?;
+        let path = segment_path(dir, key.0, key.1);
+        let mut opened = runtime.disk().open(&path, mode).await;
+        if opened.as_ref().is_err_and(is_shortage) {
+            // What is open and not in use makes room.
+            self.files.borrow_mut().clear();
+            opened = runtime.disk().open(&path, mode).await;
+        }
+        let file = opened?;
         if self.closes.get() != closes {
             // It may have been this one, and nobody would close it again.
             return Ok(file);
         }
         let mut files = self.files.borrow_mut();
         files.insert(key, (file.clone(), used));
-        if files.len() > OPEN_SEGMENTS_MAX {
+        if files.len() > self.count_max {
+            let closed = files.len().div_ceil(CLOSED_TOGETHER_SHARE);
             let mut ages: Vec<(u64, Key)> =
                 files.iter().map(|(key, file)| (file.1, *key)).collect();
-            ages.select_nth_unstable_by_key(CLOSED_TOGETHER, |(age, _)| *age);
-            for (_, key) in &ages[..CLOSED_TOGETHER] {
+            ages.sort_unstable_by_key(|(age, _)| *age);
+            for (_, key) in &ages[..closed] {
                 files.remove(key);
             }
         }

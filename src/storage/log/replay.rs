@@ -292,7 +292,9 @@ impl Rebuild {
 /// What writers share.
 struct Writing<'a> {
     logs: std::slice::IterMut<'a, Rebuild>,
+    /// Files that are written; none of them stays open when there are many.
     files: Vec<File>,
+    syncs_all: bool,
     directories: BTreeSet<PathBuf>,
     segments: u64,
     bytes: u64,
@@ -308,6 +310,7 @@ async fn write_all(
     let writing = RefCell::new(Writing {
         logs: logs.iter_mut(),
         files: Vec::new(),
+        syncs_all: false,
         directories: BTreeSet::new(),
         segments: 0,
         bytes: 0,
@@ -320,7 +323,7 @@ async fn write_all(
         result?;
     }
     let disk = runtime.disk();
-    if writing.files.len() > FILES_SYNCED_ALONE_MAX {
+    if writing.syncs_all {
         disk.sync_filesystem(dir).await.map_err(failed(dir))?;
     } else {
         for file in &writing.files {
@@ -367,6 +370,10 @@ async fn write_logs(
             writing.segments += 1;
             writing.bytes += segment.bytes.len() as u64;
             writing.files.push(file);
+            if writing.syncs_all || writing.files.len() > FILES_SYNCED_ALONE_MAX {
+                writing.syncs_all = true;
+                writing.files.clear();
+            }
         }
         log.state.written = log.active().bytes;
         log.state.covered = Sequence::NONE;

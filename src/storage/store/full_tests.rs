@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::model_tests::start;
+use super::model_tests::{start, start_with};
 use crate::model::units::KIB;
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::record::{BatchBuilder, BatchOptions};
@@ -14,7 +14,11 @@ use crate::storage::{AppendMode, Log, LogAppendError, LogConfig, Store};
 const APPENDS_MAX: u32 = 1_000;
 
 fn open_log(store: &Store) -> Log {
-    let id = LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) };
+    open_numbered(store, 0)
+}
+
+fn open_numbered(store: &Store, number: i32) -> Log {
+    let id = LogId { topic: TopicId([7; 16]), partition: PartitionIndex(number) };
     let config = LogConfig { segment_bytes: 64 * KIB as u32, ..LogConfig::default() };
     store.create(id, "orders", config)
 }
@@ -27,6 +31,13 @@ async fn append(runtime: &Runtime, log: &Log) -> Result<(), LogAppendError> {
     let now_ms = runtime.wall_clock_ms();
     let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
     Ok(log.append(&batch, mode)?.ticket.wait().await?)
+}
+
+/// Appends more than a block, which a pass does not leave in memory alone.
+fn append_block(world: &World, runtime: &Runtime, log: &Log) {
+    for _ in 0..2 {
+        world.run_until(append(runtime, log)).expect("there is room");
+    }
 }
 
 async fn read_all(log: &Log) -> Offset {
@@ -88,6 +99,79 @@ fn appends_are_refused_until_there_is_space_and_all_is_kept() {
         let log = open_log(&store);
         assert_eq!(log.end_offset(), Offset(kept), "seed {seed}: what was acknowledged is there");
         assert_eq!(world.run_until(read_all(&log)), Offset(kept));
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_is_tried_again() {
+    for seed in 0..10 {
+        let world = World::new(seed, SimOptions::default());
+        let host = world.host();
+        let runtime = host.runtime();
+        let (store, _) = world.run_until(start(&runtime));
+        let logs: Vec<Log> = (0..40).map(|number| open_numbered(&store, number)).collect();
+        let append_all = || {
+            for log in &logs {
+                append_block(&world, &runtime, log);
+            }
+        };
+        append_all();
+        host.faults().set_scope(Some("/data/topics".into()));
+        if seed % 2 == 0 {
+            host.faults().set_chance(Fault::NoDescriptor, 1.0);
+        } else {
+            // One of a few, of which each is tried twice.
+            host.faults().set_chance(Fault::NoDescriptor, 0.5);
+        }
+        world.run_until(store.checkpoint()).expect_err("no descriptor");
+        assert!(store.is_full() && store.failure().is_none(), "seed {seed}");
+        let refused = world.run_until(append(&runtime, &logs[0])).expect_err("it is refused");
+        assert_eq!(refused, LogAppendError::DiskFull, "seed {seed}");
+        host.faults().clear();
+        world.run_for(Duration::from_secs(3));
+        assert!(!store.is_full(), "seed {seed}: they can be opened again");
+        append_all();
+        world.run_until(store.checkpoint()).expect("all is well");
+        if seed % 3 == 0 {
+            host.kill();
+        } else {
+            host.power_loss();
+        }
+        let runtime = host.runtime();
+        let (store, _) = world.run_until(start(&runtime));
+        for number in 0..40 {
+            assert_eq!(open_numbered(&store, number).end_offset(), Offset(4), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn many_files_are_written_with_few_open() {
+    let world = World::new(1, SimOptions::instant());
+    let host = world.host();
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start_with(&runtime, 16));
+    // More than are synced one by one.
+    let count = 1_200;
+    let logs: Vec<Log> = (0..count).map(|number| open_numbered(&store, number)).collect();
+    for round in 1..=2 {
+        for (number, log) in logs.iter().enumerate() {
+            append_block(&world, &runtime, log);
+            if round == 1 && number == 600 {
+                world.run_until(store.checkpoint()).expect("each is synced");
+            }
+        }
+        host.take_open_files_most();
+        world.run_until(store.checkpoint()).expect("all are synced");
+        // Those that stay open, those that are being synced, the journal's and a few more.
+        let most = host.take_open_files_most();
+        assert!((16..60).contains(&most), "{most} files are open");
+    }
+    host.power_loss();
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    for number in 0..count {
+        assert_eq!(open_numbered(&store, number).end_offset(), Offset(4), "log {number}");
     }
 }
 

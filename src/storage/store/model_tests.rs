@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::model::limits::OPEN_SEGMENTS_MAX;
 use crate::model::units::{BLOCK, KIB, MIB};
 use crate::model::{
     LeaderEpoch, LogId, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId,
@@ -66,6 +67,11 @@ pub async fn recover(runtime: &Runtime) -> (u64, Vec<LogState>, bool) {
 
 /// Recovers and opens the store in the next epoch.
 pub async fn start(runtime: &Runtime) -> (Store, bool) {
+    start_with(runtime, OPEN_SEGMENTS_MAX).await
+}
+
+/// The same with fewer files open.
+pub async fn start_with(runtime: &Runtime, open_segments_max: usize) -> (Store, bool) {
     let dir = Path::new(DATA);
     let (epoch, mut states, clean) = recover(runtime).await;
     for state in &mut states {
@@ -76,6 +82,7 @@ pub async fn start(runtime: &Runtime) -> (Store, bool) {
     let journal = JournalOptions::new(dir, identity(epoch + 1), 0).with_files(64 * BLOCK as u64, 6);
     let mut options = StoreOptions::new(dir, journal);
     options.idle_after = Duration::from_secs(2);
+    options.open_segments_max = open_segments_max;
     (Store::open(runtime, options, states).await.expect("a store"), clean)
 }
 

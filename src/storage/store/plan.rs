@@ -3,6 +3,7 @@
 //! A plan holds leases on the bytes, so that appends and rolls may go on while it is carried out.
 
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::pace::Pace;
@@ -78,17 +79,12 @@ impl LogPlan {
         LogPlan { log: log.clone(), segments, makes_directory }
     }
 
-    /// Writes what is planned; gives the files to be synced. Nothing of it is durable yet.
-    pub(super) async fn write(&self, engine: &Engine, pace: &Pace<'_>) -> io::Result<Vec<File>> {
-        let id = self.log.id;
-        if self.makes_directory {
-            directories::make(&engine.runtime, &engine.dir, id, &self.log.topic).await?;
+    /// Makes the log's directory if it has none. It is not durable yet.
+    pub(super) async fn make_directory(&self, engine: &Engine) -> io::Result<()> {
+        if !self.makes_directory {
+            return Ok(());
         }
-        let mut files = Vec::with_capacity(self.segments.len());
-        for segment in &self.segments {
-            files.push(segment.write(engine, pace, id).await?);
-        }
-        Ok(files)
+        directories::make(&engine.runtime, &engine.dir, self.log.id, &self.log.topic).await
     }
 }
 
@@ -124,7 +120,13 @@ impl SegmentPlan {
         self.create
     }
 
-    async fn write(&self, engine: &Engine, pace: &Pace<'_>, id: LogId) -> io::Result<File> {
+    /// Writes what is planned of a log's segment; gives the file to be synced. Nothing of it is durable yet.
+    pub(super) async fn write(
+        &self,
+        engine: &Engine,
+        pace: &Pace<'_>,
+        id: LogId,
+    ) -> io::Result<File> {
         let (runtime, dir) = (&engine.runtime, &engine.dir);
         let file = if self.create {
             engine.files.create(runtime, dir, id, self.base).await?
@@ -145,9 +147,9 @@ impl SegmentPlan {
         }
         if let Some(index) = &self.index {
             let path = index_path(dir, id, self.base);
-            let derived = runtime.disk().open(&path, OpenMode::CREATE).await?;
-            derived.set_len(0).await?;
-            derived.write_at(vec![Piece::Vec(index.clone())], 0).await?;
+            if let Err(error) = write_index(engine, &path, index).await {
+                tracing::warn!(path = %path.display(), %error, "an index could not be written: it is built again when it is needed");
+            }
         }
         Ok(file)
     }
@@ -192,4 +194,11 @@ impl SegmentPlan {
         }
         Ok(())
     }
+}
+
+/// Writes an index beside its segment. It is derived, so a damaged or missing one harms nothing.
+async fn write_index(engine: &Engine, path: &Path, index: &[u8]) -> io::Result<()> {
+    let derived = engine.runtime.disk().open(path, OpenMode::CREATE).await?;
+    derived.set_len(0).await?;
+    derived.write_at(vec![Piece::Vec(index.to_vec())], 0).await
 }

@@ -29,8 +29,8 @@ use crate::storage::log::{Log, StorageFailed};
 const WRITES_IN_FLIGHT_MAX: usize = 4;
 /// Files that are synced at the same time by a pass that hurries: the file system commits them together.
 const SYNCS_IN_FLIGHT_MAX: usize = 16;
-/// From here on one `syncfs` is cheaper than a sync for each file, although it also writes back what others
-/// have left in the page cache of the same file system.
+/// From here on one `syncfs` is cheaper than a sync for each further file, although it also writes back what
+/// others have left in the page cache of the same file system.
 const FILES_SYNCED_ALONE_MAX: usize = 1024;
 
 /// What a pass is for.
@@ -68,7 +68,12 @@ struct Progress {
     checkpoint: Option<CheckpointWriter>,
     covered: Sequence,
     done: Vec<(LogPlan, Tails)>,
+    /// Files that are written and not synced; never more than descriptors can be spared for.
     files: Vec<File>,
+    /// Files that were written so far.
+    written: usize,
+    /// There were so many that the whole file system is synced at the end.
+    syncs_all: bool,
     directories: BTreeSet<PathBuf>,
 }
 
@@ -97,7 +102,9 @@ impl StoreCore {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(()) => engine.note_space(),
+            // Another pass may have written nothing, or the little for which there was space.
+            Ok(()) if pass.is_checkpoint() => engine.note_space(),
+            Ok(()) => {}
             // Nothing is synced of what was not written, so it may be written again later.
             Err(error) if is_full(&error) => {
                 engine.note_full(&error);
@@ -124,6 +131,8 @@ impl StoreCore {
             covered: Sequence(self.engine.journal.next_sequence().0 - 1),
             done: Vec::new(),
             files: Vec::new(),
+            written: 0,
+            syncs_all: false,
             directories: BTreeSet::new(),
         }
     }
@@ -160,11 +169,29 @@ impl StoreCore {
                 let covered = log.core().covered;
                 let durable = engine.journal.wait_durable(covered).await;
                 durable.map_err(|poisoned| io::Error::other(poisoned.to_string()))?;
-                let files = plan.write(engine, pace).await?;
-                progress.borrow_mut().note_files(engine, &plan, files);
+                self.write_segments(&plan, pace, progress).await?;
             }
             progress.borrow_mut().done.push((plan, tails));
         }
+    }
+
+    /// Writes what is planned of a log, and syncs what has been written when it is as many files as may
+    /// be open for that.
+    async fn write_segments(
+        &self,
+        plan: &LogPlan,
+        pace: &Pace<'_>,
+        progress: &RefCell<Progress>,
+    ) -> io::Result<()> {
+        let engine = &self.engine;
+        plan.make_directory(engine).await?;
+        progress.borrow_mut().note_directories(engine, plan);
+        for segment in &plan.segments {
+            let file = segment.write(engine, pace, plan.log.id).await?;
+            let together = progress.borrow_mut().note_file(file, engine.files.count_max());
+            sync_each(&together, pace).await.map_err(sync_failed)?;
+        }
+        Ok(())
     }
 
     async fn finish(
@@ -176,12 +203,12 @@ impl StoreCore {
     ) -> io::Result<()> {
         let engine = &self.engine;
         let disk = engine.runtime.disk();
-        if progress.files.len() > FILES_SYNCED_ALONE_MAX {
-            disk.sync_filesystem(&engine.dir).await.map_err(sync_failed)?;
+        if progress.syncs_all {
+            disk.sync_filesystem(&engine.dir).await?;
         } else {
             sync_each(&progress.files, pace).await.map_err(sync_failed)?;
             for directory in &progress.directories {
-                disk.sync_dir(directory).await.map_err(sync_failed)?;
+                disk.sync_dir(directory).await?;
             }
         }
         if let Some(checkpoint) = progress.checkpoint {
@@ -250,8 +277,19 @@ impl Progress {
         self.covered = self.covered.max(core.covered);
     }
 
-    fn note_files(&mut self, engine: &Engine, plan: &LogPlan, files: Vec<File>) {
-        self.files.extend(files);
+    /// Takes a file that was written; gives those that are to be synced now.
+    fn note_file(&mut self, file: File, open_max: usize) -> Vec<File> {
+        self.written += 1;
+        self.files.push(file);
+        if self.written > FILES_SYNCED_ALONE_MAX {
+            // A sync of all needs none of them open.
+            self.syncs_all = true;
+            self.files.clear();
+        }
+        if self.files.len() < open_max { Vec::new() } else { std::mem::take(&mut self.files) }
+    }
+
+    fn note_directories(&mut self, engine: &Engine, plan: &LogPlan) {
         let (dir, id) = (&engine.dir, plan.log.id);
         if plan.makes_directory {
             self.directories.extend(directories::holders(dir, id));
