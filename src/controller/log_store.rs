@@ -17,7 +17,7 @@ use crate::metadata::codec::{DecodeError, Reader};
 use crate::metadata::record::decode_batch;
 use crate::metadata::{Image, ReplayError, replay, snapshot};
 use crate::model::limits::{METADATA_CHECKPOINT_BYTES_MAX, METADATA_JOURNAL_BYTES};
-use crate::model::units::{KIB, MIB};
+use crate::model::units::KIB;
 use crate::model::{LogId, OwnerEpoch, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::disk::OpenMode;
@@ -27,6 +27,7 @@ use crate::storage::journal::{
     ScanError, Sequence,
 };
 use crate::storage::log::failure::is_full;
+use crate::storage::reserve;
 
 /// The log whose entries the journal carries.
 const LOG: LogId = LogId { topic: TopicId::METADATA, partition: PartitionIndex(0) };
@@ -38,8 +39,8 @@ const SLOT: u16 = 0;
 const FILE_COUNT: u16 = 4;
 /// Zeroed before the broker is ready: enough for what a start writes, the rest comes behind it.
 const ZEROED_AT_START_BYTES: u64 = 256 * KIB as u64;
-/// Space that is set aside for the next checkpoint, or twice the last one, if that is more.
-const METADATA_RESERVE_BYTES_MIN: u64 = 4 * MIB as u64;
+/// How much larger than the last checkpoint the next one may be: it has all that the journal held.
+const CHECKPOINT_GROWTH_BYTES_MAX: u64 = METADATA_JOURNAL_BYTES as u64;
 /// Journal bytes of an entry besides its data, rounded up.
 const ENTRY_OVERHEAD_BYTES: usize = 64;
 
@@ -301,19 +302,15 @@ fn reserve_path(dir: &Path) -> PathBuf {
     dir.join("reserve")
 }
 
-/// Sets space aside for the next checkpoint, if there is any: the disk may be full when it is due.
+/// Sets space aside for the next checkpoint, as much as there is: the disk may be full when it is due.
 async fn keep_reserve(runtime: &Runtime, dir: &Path) {
     let kept = async {
         let checkpoint = runtime.disk().open(&checkpoint_path(dir), OpenMode::READ).await?;
-        let bytes = METADATA_RESERVE_BYTES_MIN.max(2 * checkpoint.len().await?);
-        let reserve = runtime.disk().open(&reserve_path(dir), OpenMode::CREATE).await?;
-        reserve.allocate(0, bytes).await
+        let bytes = checkpoint.len().await? + CHECKPOINT_GROWTH_BYTES_MAX;
+        reserve::set_aside(runtime, &reserve_path(dir), bytes).await
     };
-    match kept.await {
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => {
-            tracing::warn!(%error, "no space can be set aside for the metadata's next checkpoint: free space on the disk of {}", dir.display());
-        }
-        _ => {}
+    if let Err(error) = kept.await {
+        tracing::warn!(%error, "too little space can be set aside for the metadata's next checkpoint: free space on the disk of {}", dir.display());
     }
 }
 
@@ -340,7 +337,10 @@ async fn recover(
             journal::scan(runtime, &journal, identity, covered.next(), None, visit).await?;
         }
     }
-    let commit = log.hard_state.commit.min(log.last_index()).max(log.base_index);
+    // What the only voter has on its disk is committed, whatever it has come to know of that.
+    let is_alone = log.conf_state.voters.len() == 1;
+    let told = if is_alone { log.last_index() } else { log.hard_state.commit };
+    let commit = told.min(log.last_index()).max(log.base_index);
     let known = (commit - log.base_index) as usize;
     for entry in &log.entries[..known] {
         for record in records_of(entry)? {

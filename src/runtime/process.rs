@@ -139,10 +139,18 @@ pub fn probe_directory(path: &Path) -> Result<(), Unfit> {
     let probe = path.join(format!(".probe-{}", std::process::id()));
     let result = write_direct(&probe);
     drop(std::fs::remove_file(&probe));
-    result.map_err(|error| match error.raw_os_error() {
-        Some(libc::EINVAL) => Unfit::NoDirectIo { path: path.to_owned() },
-        _ => unwritable(error),
-    })
+    match result {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            Err(Unfit::NoDirectIo { path: path.to_owned() })
+        }
+        // It may still be what an earlier broker has filled, with space set aside for this start.
+        Err(error) if is_full(&error) => Ok(()),
+        result => result.map_err(unwritable),
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 const RAMFS_MAGIC: libc::c_long = 0x8584_58f6;

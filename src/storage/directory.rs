@@ -5,6 +5,7 @@
 //! data/meta.properties       Kafka's file: version=1, cluster.id, node.id, directory.id
 //! data/superblock            which start epoch is current (superblock.rs)
 //! data/journal/<slot>-<file>.journal
+//! data/journal/<slot>.reserve   space for a start on a full disk (reserve.rs)
 //! data/checkpoint/           one file a checkpoint (checkpoint.rs)
 //! data/topics/<topic id>/<partition>/<20 digits>.log and .index
 //! data/topics/<topic id>/<partition>/<20 digits>.log.deleted   below the log's start (Kafka's name)

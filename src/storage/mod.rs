@@ -17,6 +17,8 @@ pub mod leftovers;
 pub mod log;
 /// From what the last process left to logs that can be opened.
 pub mod recovery;
+/// Space for a start on a full disk.
+pub mod reserve;
 /// The logs of one slot.
 pub mod store;
 /// The two copies of the record that names the current start epoch.

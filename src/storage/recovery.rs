@@ -27,6 +27,7 @@ use crate::storage::journal::{
 };
 use crate::storage::leftovers::Leftovers;
 use crate::storage::log::LogState;
+use crate::storage::log::failure::is_full;
 use crate::storage::log::replay::{Replay, ReplayError, ReplayReport};
 use crate::storage::superblock::{Superblock, SuperblockError};
 
@@ -94,6 +95,19 @@ pub enum RecoverError {
         /// What the system says.
         error: io::Error,
     },
+}
+
+impl RecoverError {
+    /// Whether it is only that the disk is full: with space the same may be tried again.
+    pub fn is_full(&self) -> bool {
+        match self {
+            RecoverError::Superblock(SuperblockError::Io(error))
+            | RecoverError::Checkpoint(CheckpointError::Io { error, .. })
+            | RecoverError::Io { error, .. } => is_full(error),
+            RecoverError::Replay(error) => error.is_full(),
+            _ => false,
+        }
+    }
 }
 
 /// Whether a broker has kept data in this directory: a start writes the superblock when the

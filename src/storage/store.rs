@@ -3,11 +3,11 @@
 //! A shard has one store for each data directory. Deliberately absent: which shard that is, the
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
+#[cfg(test)]
+mod damage_tests;
 mod deleting;
 #[cfg(test)]
 mod deleting_tests;
-#[cfg(test)]
-mod damage_tests;
 #[cfg(test)]
 mod full_tests;
 mod gauges;
@@ -41,8 +41,10 @@ use super::journal::{
     CommitObserver, EntryKind, Journal, JournalOptions, JournalStats, OpenError, Sequence,
 };
 use super::log::engine::{Engine, FULL_TRIED_EVERY, STARVED_AFTER};
+use super::log::failure::may_pass;
 use super::log::partition_log::LogShared;
 use super::log::{Log, LogConfig, LogState, StorageFailed};
+use super::reserve;
 use crate::model::limits::OPEN_SEGMENTS_MAX;
 use crate::model::units::MIB;
 use crate::model::{LogId, OwnerEpoch};
@@ -71,6 +73,8 @@ pub struct StoreOptions {
     pub journal: JournalOptions,
     /// How long a log is idle before its end is written, its file cut and its memory given back.
     pub idle_after: Duration,
+    /// Whether space is set aside for the next start.
+    pub keeps_reserve: bool,
     /// Segment files that stay open; while segments are written, as many again are.
     pub open_segments_max: usize,
 }
@@ -82,6 +86,7 @@ impl StoreOptions {
             dir: dir.to_owned(),
             journal,
             idle_after: Duration::from_secs(30),
+            keeps_reserve: false,
             open_segments_max: OPEN_SEGMENTS_MAX,
         }
     }
@@ -139,6 +144,10 @@ struct StoreCore {
     logs: RefCell<FxHashMap<LogId, Log>>,
     epoch: u64,
     slot: u16,
+    /// Bytes of the journal's files, if space is set aside for what they hold.
+    reserved_for: Option<u64>,
+    /// Bytes that are set aside.
+    reserved: Cell<u64>,
     checkpoint_number: Cell<u64>,
     /// The first sequence that no checkpoint covers.
     next_uncovered: Cell<Sequence>,
@@ -176,6 +185,7 @@ impl Store {
         let synced = runtime.disk().sync_dir(&options.dir).await;
         synced.map_err(|error| StoreError::Directory { path: options.dir.clone(), error })?;
         let (epoch, slot) = (options.journal.identity.epoch, options.journal.identity.slot);
+        let journal_bytes = options.journal.file_bytes * u64::from(options.journal.file_count);
         let journal = Journal::open(runtime, options.journal).await?;
         let engine =
             Rc::new(Engine::new(runtime.clone(), journal, options.dir, options.open_segments_max));
@@ -188,6 +198,8 @@ impl Store {
             logs: RefCell::new(logs.collect()),
             epoch,
             slot,
+            reserved_for: options.keeps_reserve.then_some(journal_bytes),
+            reserved: Cell::new(0),
             checkpoint_number: Cell::new(0),
             next_uncovered: Cell::new(engine.journal.next_sequence()),
             short_pass_at: Cell::new(Monotonic::default()),
@@ -201,6 +213,8 @@ impl Store {
             tasks: Gate::new(),
             engine,
         });
+        // Whatever is taken from now on has to find its place at the next start, too.
+        core.keep_reserve().await;
         core.spawn(Lane::Hot, StoreCore::settle_as_the_journal_moves);
         core.spawn(Lane::Background, StoreCore::write_behind_when_due);
         core.spawn(Lane::Background, StoreCore::flush_when_due);
@@ -368,6 +382,29 @@ impl StoreCore {
                 None => wanted.await,
             }
         }
+    }
+
+    /// Sets space aside for what only the journal holds, or notes that the disk is too full for that;
+    /// true unless it is.
+    async fn keep_reserve(&self) -> bool {
+        let Some(journal_bytes) = self.reserved_for else { return true };
+        let engine = &self.engine;
+        let wanted = reserve::bytes_wanted(journal_bytes, self.logs.borrow().len());
+        if self.reserved.get() >= wanted {
+            return true;
+        }
+        match reserve::keep(&engine.runtime, &engine.dir, self.slot, wanted).await {
+            Err(error) if may_pass(&error) => {
+                engine.note_full(&error);
+                return false;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no space can be set aside in {} for a start on a full disk", engine.dir.display());
+            }
+            Ok(()) => {}
+        }
+        self.reserved.set(wanted);
+        true
     }
 
     /// Makes durable what `flush.ms` no longer leaves only accepted.

@@ -127,9 +127,13 @@ pub(in crate::runtime) fn lock(path: &Path) -> io::Result<fs::File> {
         Err(fs::TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
         Err(fs::TryLockError::Error(error)) => return Err(error),
     }
-    file.set_len(0)?;
-    file.write_all(std::process::id().to_string().as_bytes())?;
-    Ok(file)
+    let written =
+        file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
+    match written {
+        // The lock is what counts; the id only tells an operator who holds it.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(file),
+        written => written.map(|()| file),
+    }
 }
 
 /// Makes the entries of a directory durable.

@@ -140,9 +140,13 @@ pub struct SegmentDamaged {
     pub position: u32,
 }
 
-/// Whether an error of opening or writing says that the disk, or what the user may have of it, is used
-/// up, or that there is no descriptor: what a later try may find better. No error of a sync is one.
+/// Whether an error says that the disk, or what the user may have of it, is used up.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-        || is_shortage(error)
+}
+
+/// Whether an error of opening or writing says that there is no space or no descriptor: what a later
+/// try may find better. No error of a sync is one.
+pub fn may_pass(error: &io::Error) -> bool {
+    is_full(error) || is_shortage(error)
 }

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use super::decode::DecodeError;
 use super::directories;
 use super::entries::{Change, Place};
+use super::failure::is_full;
 use super::idempotence::producer_of;
 use super::state::{LogState, SegmentState};
 use crate::model::units::{BLOCK, MIB, block_ceil};
@@ -65,6 +66,13 @@ pub enum ReplayError {
         /// What it said.
         error: io::Error,
     },
+}
+
+impl ReplayError {
+    /// Whether it is only that the disk is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, ReplayError::Io { error, .. } if is_full(error))
+    }
 }
 
 /// What a replay did.

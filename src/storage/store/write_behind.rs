@@ -21,7 +21,7 @@ use crate::storage::directory::partition_dir;
 use crate::storage::journal::Sequence;
 use crate::storage::log::directories;
 use crate::storage::log::engine::Engine;
-use crate::storage::log::failure::is_full;
+use crate::storage::log::failure::may_pass;
 use crate::storage::log::partition_log::LogShared;
 use crate::storage::log::{Log, StorageFailed};
 
@@ -103,10 +103,14 @@ impl StoreCore {
         };
         match outcome {
             // Another pass may have written nothing, or the little for which there was space.
-            Ok(()) if pass.is_checkpoint() => engine.note_space(),
-            Ok(()) => {}
+            Ok(()) if !pass.is_checkpoint() => {}
+            Ok(()) => {
+                if pass == Pass::Close || self.keep_reserve().await {
+                    engine.note_space();
+                }
+            }
             // Nothing is synced of what was not written, so it may be written again later.
-            Err(error) if is_full(&error) => {
+            Err(error) if may_pass(&error) => {
                 engine.note_full(&error);
                 return Err(StorageFailed(error.to_string().into()));
             }
