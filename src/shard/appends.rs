@@ -1,7 +1,5 @@
 //! Appending at the owning shard: batches in, tickets out, failures in Kafka's words.
 
-use tracing::error;
-
 use crate::model::{ErrorCode, LogId, Offset};
 use crate::replication::{AppendError, PendingAppend};
 #[cfg(test)]
@@ -48,7 +46,7 @@ pub async fn append_here(
             shard.metrics().appended(batch.len());
             Ok(LocalAppend { pending, log_start })
         }
-        Err(error) => Err(failure(log, log_start, error)),
+        Err(error) => Err(failure(log_start, error)),
     }
 }
 
@@ -71,19 +69,16 @@ pub async fn append_for(
     results
 }
 
-fn failure(log: LogId, log_start: Offset, error: AppendError) -> AppendFailure {
+fn failure(log_start: Offset, error: AppendError) -> AppendFailure {
     let code = match &error {
         AppendError::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
-        AppendError::Log(LogAppendError::Storage(_)) => {
-            error!(%log, "an append was refused because the log directory has failed: restart the broker after checking the disk");
-            ErrorCode::KafkaStorageError
-        }
         AppendError::Log(LogAppendError::Producer(refused)) => refused.code(),
         AppendError::Log(LogAppendError::Batch(refused)) => refused.code(),
         AppendError::Log(LogAppendError::Deleted) => ErrorCode::UnknownTopicOrPartition,
-        AppendError::Log(LogAppendError::NoMemory | LogAppendError::DiskFull) => {
-            ErrorCode::KafkaStorageError
-        }
+        // The broker says once what is wrong with the directory, and stops.
+        AppendError::Log(
+            LogAppendError::Storage(_) | LogAppendError::NoMemory | LogAppendError::DiskFull,
+        ) => ErrorCode::KafkaStorageError,
     };
     AppendFailure { code, message: Some(error.to_string()), log_start }
 }

@@ -62,7 +62,9 @@ async fn offset(shard: &Shard, query: &OffsetQuery) -> Result<OffsetFound, Error
         Ok(None) => Ok(none),
         Err(LogReadError::Deleted) => Err(ErrorCode::UnknownTopicOrPartition),
         Err(problem) => {
-            error!(log = %query.log, %problem, "looking up an offset by time failed: check the disk, or what the problem names");
+            if shard.log_budget().allow() {
+                error!(log = %query.log, %problem, "looking up an offset by time failed: check the disk, or what the problem names");
+            }
             Err(ErrorCode::KafkaStorageError)
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use crate::model::{ErrorCode, LogId, Offset};
+use crate::model::{ErrorCode, Offset};
 use crate::replication::{DeletionError, Leader};
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
@@ -163,20 +163,18 @@ pub async fn delete_records_here(
 async fn delete_records(shard: &Shard, part: &RecordDeletion) -> Result<Offset, ErrorCode> {
     let leader = shard.leader(part.log).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let deleted = leader.delete_records(part.before).await;
-    deleted.map_err(|problem| code_of(part.log, &problem))
+    deleted.map_err(|problem| code_of(&problem))
 }
 
-fn code_of(log: LogId, problem: &DeletionError) -> ErrorCode {
+fn code_of(problem: &DeletionError) -> ErrorCode {
     match problem {
         DeletionError::Policy => ErrorCode::PolicyViolation,
         DeletionError::NoOffset(_) | DeletionError::Log(LogStartError::OutOfRange { .. }) => {
             ErrorCode::OffsetOutOfRange
         }
         DeletionError::Log(LogStartError::Deleted) => ErrorCode::UnknownTopicOrPartition,
-        DeletionError::Log(LogStartError::Storage(_)) => {
-            error!(%log, "records were not deleted because the log directory has failed: restart the broker after checking the disk");
-            ErrorCode::KafkaStorageError
-        }
+        // The broker says once what is wrong with the directory, and stops.
+        DeletionError::Log(LogStartError::Storage(_)) => ErrorCode::KafkaStorageError,
     }
 }
 
