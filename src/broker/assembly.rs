@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::broker::control::{Broadcast, Control, Ending};
 use crate::broker::descriptors::Descriptors;
@@ -27,9 +27,8 @@ use crate::shard::{AdvertisedListener, Message, Place, owner};
 use crate::storage::directory::{self, DataDirectory};
 use crate::storage::journal::{JournalIdentity, JournalOptions};
 use crate::storage::log::{LogState, ReplayReport};
-use crate::storage::reserve;
 use crate::storage::superblock::Superblock;
-use crate::storage::{RecoverError, RecoverOptions, Recovered, StoreOptions, has_served, recover};
+use crate::storage::{RecoverOptions, Recovered, StoreOptions, has_served, recover};
 
 /// A broker that serves, seen from its control thread.
 pub struct Assembly {
@@ -126,22 +125,8 @@ async fn recover_logs(
         slot_count: config.shard_cpus.len() as u16,
         known: known_logs(&controller.image()),
     };
-    let failed = |error: String| StartError::Recover(error);
-    let mut recovered = recover(runtime, options.clone()).await;
-    let dir = &config.data_dir;
-    if recovered.as_ref().is_err_and(RecoverError::is_full)
-        && reserve::release(runtime, dir, 0).await.map_err(|error| failed(error.to_string()))?
-    {
-        warn!(
-            "the disk of {} is full: what the journal holds is written into the space that was set aside for it; free space there, until then producers are refused",
-            dir.display()
-        );
-        recovered = recover(runtime, options).await;
-    }
-    let recovered = recovered.map_err(|error| failed(error.to_string()))?;
-    if let Err(error) = reserve::release(runtime, dir, config.shard_cpus.len() as u16).await {
-        warn!(%error, "what shards of an earlier start have set aside could not be given back: the next start tries again");
-    }
+    let recovered =
+        recover(runtime, &options).await.map_err(|error| StartError::Recover(error.to_string()))?;
     let (logs, clean) = (recovered.logs.len(), recovered.clean);
     let ReplayReport { applied, segments, bytes, deleted, .. } = recovered.report;
     info!(logs, clean, applied, segments, bytes, deleted, "storage recovered");

@@ -20,13 +20,12 @@ use crate::model::limits::{METADATA_CHECKPOINT_BYTES_MAX, METADATA_JOURNAL_BYTES
 use crate::model::units::KIB;
 use crate::model::{LogId, OwnerEpoch, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
-use crate::runtime::disk::OpenMode;
+use crate::runtime::disk::{OpenMode, is_full};
 use crate::storage::directory::{DirectoryId, journal_dir};
 use crate::storage::journal::{
     self, EntryKind, Journal, JournalIdentity, JournalOptions, OpenError, Poisoned, ReserveError,
     ScanError, Sequence,
 };
-use crate::storage::log::failure::is_full;
 use crate::storage::reserve;
 
 /// The log whose entries the journal carries.

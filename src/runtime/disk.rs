@@ -89,9 +89,14 @@ pub fn is_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }
 
+/// Whether an error says that the disk, or what the user may have of it, is used up.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// What a failed sync is told as: without its number, so that nobody takes it for what may be tried
 /// again.
-pub(super) fn sync_failed(error: io::Error) -> io::Error {
+pub fn sync_failed(error: io::Error) -> io::Error {
     io::Error::other(format!("syncing: {error}"))
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use thiserror::Error;
 
-use super::disk::Space;
+use super::disk::{Space, is_full};
 use super::memory::AlignedBuf;
 use crate::model::units::BLOCK;
 
@@ -147,10 +147,6 @@ pub fn probe_directory(path: &Path) -> Result<(), Unfit> {
         Err(error) if is_full(&error) => Ok(()),
         result => result.map_err(unwritable),
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 const RAMFS_MAGIC: libc::c_long = 0x8584_58f6;

@@ -101,7 +101,7 @@ async fn recovered(
         slot_count,
         known: known.keys().copied().collect(),
     };
-    recover(runtime, options).await.map_err(|error| error.to_string())
+    recover(runtime, &options).await.map_err(|error| error.to_string())
 }
 
 /// Holds recovered logs against what was appended and promised; gives each log's end.

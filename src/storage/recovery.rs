@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::model::{LogId, TopicId};
 use crate::runtime::Runtime;
-use crate::runtime::disk::OpenMode;
+use crate::runtime::disk::{OpenMode, is_full};
 use crate::runtime::sync::join_all;
 use crate::storage::checkpoint::{self, BASE_SLOT, Checkpoint, CheckpointError, CheckpointName};
 use crate::storage::directory::{
@@ -27,8 +27,8 @@ use crate::storage::journal::{
 };
 use crate::storage::leftovers::Leftovers;
 use crate::storage::log::LogState;
-use crate::storage::log::failure::is_full;
 use crate::storage::log::replay::{Replay, ReplayError, ReplayReport};
+use crate::storage::reserve;
 use crate::storage::superblock::{Superblock, SuperblockError};
 
 /// Partition directories that are read at the same time.
@@ -119,22 +119,45 @@ pub async fn has_served(runtime: &Runtime, dir: &Path) -> Result<bool, RecoverEr
     Ok(has_superblock || !topics(runtime, dir).await?.is_empty())
 }
 
-/// Recovers a data directory into a new start epoch.
+/// Recovers a data directory into a new start epoch; on a full disk in the space that its slots have
+/// set aside for that.
 ///
 /// # Errors
-/// When something that was acknowledged cannot be read; the next start tries the same again.
+/// When something that was acknowledged cannot be read, or the disk is full and nothing was set
+/// aside; the next start tries the same again.
 pub async fn recover(
     runtime: &Runtime,
-    options: RecoverOptions,
+    options: &RecoverOptions,
+) -> Result<Recovered, RecoverError> {
+    let dir = &options.dir;
+    match recover_once(runtime, options).await {
+        Err(error)
+            if error.is_full()
+                && reserve::release(runtime, dir).await.map_err(at(&journal_dir(dir)))? =>
+        {
+            warn!(
+                "the disk of {} is full: what the journal holds is written into the space that was set aside for it; free space there, until then producers are refused",
+                dir.display()
+            );
+            recover_once(runtime, options).await
+        }
+        done => done,
+    }
+}
+
+async fn recover_once(
+    runtime: &Runtime,
+    options: &RecoverOptions,
 ) -> Result<Recovered, RecoverError> {
     let RecoverOptions { dir, directory, slot_count, known } = options;
-    let Some(last) = Superblock::read(runtime, &dir, directory).await? else {
-        return first_start(runtime, &dir, directory).await;
+    let (directory, slot_count) = (*directory, *slot_count);
+    let Some(last) = Superblock::read(runtime, dir, directory).await? else {
+        return first_start(runtime, dir, directory).await;
     };
     let epoch = last.epoch;
-    let names = checkpoint::list(runtime, &dir).await.map_err(at(&checkpoint_dir(&dir)))?;
-    let base = checkpoint::read(runtime, &dir, CheckpointName::base(epoch)).await?;
-    let newest = newest_of_slots(runtime, &dir, &names, epoch).await?;
+    let names = checkpoint::list(runtime, dir).await.map_err(at(&checkpoint_dir(dir)))?;
+    let base = checkpoint::read(runtime, dir, CheckpointName::base(epoch)).await?;
+    let newest = newest_of_slots(runtime, dir, &names, epoch).await?;
     let clean = last.clean && newest.iter().all(|slot| slot.clean);
     let from: Vec<(u16, Sequence)> =
         newest.iter().map(|slot| (slot.name.slot, slot.sequence)).collect();
@@ -142,26 +165,26 @@ pub async fn recover(
     let mut replay = Replay::new(states, runtime.wall_clock_ms());
     let mut read = ScanReport::default();
     if !clean {
-        read = scan_journals(runtime, &dir, directory, epoch, &from, &mut replay).await?;
+        read = scan_journals(runtime, dir, directory, epoch, &from, &mut replay).await?;
     }
-    let (mut logs, report) = replay.bring_up_to_date(runtime, &dir).await?;
+    let (mut logs, report) = replay.bring_up_to_date(runtime, dir).await?;
     logs.retain(|log| known.contains(&log.id));
     if !clean {
         for some in logs.chunks(DIRECTORIES_IN_FLIGHT_MAX) {
-            let cuts = some.iter().map(|log| cut_surplus(runtime, &dir, log));
+            let cuts = some.iter().map(|log| cut_surplus(runtime, dir, log));
             for cut in join_all(cuts).await {
-                cut.map_err(at(&topics_dir(&dir)))?;
+                cut.map_err(at(&topics_dir(dir)))?;
             }
         }
     }
-    let topics = orphans(runtime, &dir, &known).await?;
+    let topics = orphans(runtime, dir, known).await?;
     let leftovers = Leftovers { topics, logs: Leftovers::first_segments(&logs) };
     let next = last.next(epoch + 1, false);
     let base = CheckpointName::base(next.epoch);
-    let written = checkpoint::write(runtime, &dir, base, false, &logs).await;
-    written.map_err(at(&checkpoint_dir(&dir)))?;
-    next.write(runtime, &dir).await?;
-    remove_dead_files(runtime, &dir, next.epoch, slot_count, &names).await?;
+    let written = checkpoint::write(runtime, dir, base, false, &logs).await;
+    written.map_err(at(&checkpoint_dir(dir)))?;
+    next.write(runtime, dir).await?;
+    remove_dead_files(runtime, dir, next.epoch, slot_count, &names).await?;
     Ok(Recovered { logs, epoch: next.epoch, clean, report, scan: read, leftovers })
 }
 
@@ -268,8 +291,8 @@ async fn cut_surplus(runtime: &Runtime, dir: &Path, log: &LogState) -> io::Resul
     Ok(())
 }
 
-/// Removes what the new epoch has made useless: the checkpoints before it, and the journals of
-/// slots that nobody writes any more. What stays is removed at the next start.
+/// Removes what the new epoch has made useless: the checkpoints before it, and the journals and
+/// reserves of slots that nobody writes any more. What stays is removed at the next start.
 async fn remove_dead_files(
     runtime: &Runtime,
     dir: &Path,
@@ -281,7 +304,7 @@ async fn remove_dead_files(
     let files = runtime.disk().list_dir(&journals).await.map_err(at(&journals))?;
     let surplus = files
         .iter()
-        .filter(|file| parse_file_name(&file.name).is_some_and(|(slot, _)| slot >= slot_count))
+        .filter(|file| slot_of(&file.name).is_some_and(|slot| slot >= slot_count))
         .map(|file| journals.join(&file.name));
     // An earlier try of this start may have left its base checkpoint among the names.
     let old = names.iter().filter(|name| name.epoch != epoch).map(|name| name.path(dir));
@@ -291,6 +314,11 @@ async fn remove_dead_files(
         }
     }
     Ok(())
+}
+
+/// The slot that a file among the journals belongs to.
+fn slot_of(name: &str) -> Option<u16> {
+    parse_file_name(name).map(|(slot, _)| slot).or_else(|| reserve::slot_of(name))
 }
 
 /// The directories of topics that the metadata does not know: their deletion was under way when the
@@ -346,7 +374,7 @@ mod tests {
                 disk.create_dir_all(&by_name_dir(dir)).await.expect("made");
                 assert!(!has_served(&runtime, dir).await.expect("listed"));
                 if start {
-                    recover(&runtime, options()).await.expect("a first start");
+                    recover(&runtime, &options()).await.expect("a first start");
                 }
                 if make_topic {
                     disk.create_dir_all(&partition_dir(dir, log)).await.expect("made");
@@ -361,6 +389,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_slot_that_is_gone_has_set_aside_is_given_back() {
+        let world = World::new(1, SimOptions::default());
+        let runtime = world.host().runtime();
+        let dir = Path::new(DIR);
+        let left = world.run_until(async {
+            recover(&runtime, &options()).await.expect("a first start");
+            for slot in 0..3 {
+                reserve::keep(&runtime, dir, slot, 4096).await.expect("kept");
+            }
+            recover(&runtime, &options()).await.expect("a second start");
+            runtime.disk().list_dir(&journal_dir(dir)).await.expect("listed")
+        });
+        let left: Vec<&str> = left.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(left, ["0.reserve"]);
+    }
+
+    #[test]
     fn topics_without_a_superblock_are_not_written_over() {
         let world = World::new(1, SimOptions::default());
         let runtime = world.host().runtime();
@@ -371,7 +416,7 @@ mod tests {
             let own = partition_dir(Path::new(DIR), log);
             disk.create_dir_all(&own).await.expect("made");
             disk.write_whole(&segment, b"records").await.expect("written");
-            recover(&runtime, options()).await.expect_err("the superblock is gone").to_string()
+            recover(&runtime, &options()).await.expect_err("the superblock is gone").to_string()
         });
         assert!(said.starts_with("/data/topics is not empty"), "{said}");
         let kept = world.run_until(runtime.disk().read_whole(&segment, 100));

@@ -248,7 +248,7 @@ async fn recover_logs(
         slot_count: shard_count,
         known: known_logs(&image.borrow()),
     };
-    recover(runtime, options).await.map_err(|error| error.to_string())
+    recover(runtime, &options).await.map_err(|error| error.to_string())
 }
 
 /// What each shard is given, without its logs.

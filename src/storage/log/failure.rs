@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::producers::SequenceError;
 use crate::model::{ErrorCode, Offset};
 use crate::record::BatchError;
-use crate::runtime::disk::is_shortage;
+use crate::runtime::disk::{is_full, is_shortage};
 use crate::storage::journal::Poisoned;
 
 /// The log directory has failed: nothing more is written to it until the broker is restarted.
@@ -138,11 +138,6 @@ pub struct SegmentDamaged {
     pub base: Offset,
     /// Where a batch should begin.
     pub position: u32,
-}
-
-/// Whether an error says that the disk, or what the user may have of it, is used up.
-pub fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Whether an error of opening or writing says that there is no space or no descriptor: what a later

@@ -14,7 +14,7 @@ use super::pace::Pace;
 use super::plan::{LogPlan, Tails};
 use super::{LOGS_PER_TURN, StoreCore};
 use crate::model::units::block_floor;
-use crate::runtime::disk::File;
+use crate::runtime::disk::{File, sync_failed};
 use crate::runtime::sync::join_all;
 use crate::storage::checkpoint::{CheckpointName, CheckpointWriter};
 use crate::storage::directory::partition_dir;
@@ -313,11 +313,6 @@ async fn sync_each(files: &[File], pace: &Pace<'_>) -> io::Result<()> {
         Ok(())
     });
     join_all(syncers).await.into_iter().collect()
-}
-
-/// Whatever the disk says, a sync that has failed is never tried again.
-fn sync_failed(error: io::Error) -> io::Error {
-    io::Error::other(format!("syncing: {error}"))
 }
 
 /// Whether a pass is due.
