@@ -213,7 +213,7 @@ fn place(options: &PlaceOptions) -> Result<Place> {
 }
 
 fn compare(options: CompareOptions) -> Result<ExitCode> {
-    let file = WorkloadFile::read(&options.file)?;
+    let file = WorkloadFile::read(&options.file)?.only(&options.step)?;
     let all = std::iter::once(&options.ours).chain(&options.against);
     let contest = Contest {
         file: &file,

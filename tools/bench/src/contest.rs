@@ -91,6 +91,7 @@ impl Contest<'_> {
             }
             for step in &self.file.steps {
                 for contender in &order {
+                    settle(&self.place.data_dir);
                     let server = server_of(&mut servers, **contender)?;
                     let note = format!("{} of {}", repetition + 1, self.repetitions);
                     stage.live.note(&note);
@@ -114,7 +115,7 @@ impl Contest<'_> {
     fn method(&self, servers: &[(Seat, Server)], lacks: &[String]) -> String {
         let own_group = servers.iter().all(|(_, server)| server.cgroup().is_some());
         let mut method = format!(
-            "{} interleaved repetitions, medians [smallest – largest]; all systems run throughout, the others idle; CPU and memory by {}; cores are shared with the tool",
+            "{} interleaved repetitions, medians [smallest – largest]; all systems run throughout, the others idle; what one has left in the page cache is written to the disk before the next is measured; CPU and memory by {}; cores are shared with the tool",
             self.repetitions,
             if own_group { "control group" } else { "process" }
         );
@@ -217,6 +218,13 @@ impl Contest<'_> {
         ensure!(self.contenders.len() > 1, "nothing is left to compare: {}", lacks.join("; "));
         Ok(lacks)
     }
+}
+
+/// Has the file system write what it holds back: a relaxed system has left it there, and the next one to be
+/// measured would find the disk busy with it.
+fn settle(data_dir: &std::path::Path) {
+    // Without it the comparison is only less even.
+    drop(std::process::Command::new("sync").arg("--file-system").arg(data_dir).status());
 }
 
 fn server_of(servers: &mut [(Seat, Server)], contender: Contender) -> Result<&mut Server> {

@@ -123,6 +123,9 @@ pub struct CompareOptions {
     /// How often each is measured
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repetitions: usize,
+    /// Only the step of this name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub step: Vec<String>,
     /// How long a JVM is warmed with the workload's first step
     #[arg(long, value_name = "TIME", default_value = "20s")]
     pub jvm_warm_up: String,

@@ -241,7 +241,10 @@ impl Worker {
                 match (&mut self.actors[token], *command) {
                     (Actor::Producer(producer), command::STOP) => producer.end_at(now),
                     (Actor::Consumer(consumer), command::STOP) => consumer.end(),
-                    (Actor::Consumer(consumer), command::CATCH_UP) => {
+                    // Who waits for the window's sake is never done before.
+                    (Actor::Consumer(consumer), command::CATCH_UP)
+                        if !consumer.standing().plan.ends_with_window =>
+                    {
                         consumer.stop_when_caught_up(now);
                     }
                     _ => continue,

@@ -205,6 +205,17 @@ fn records_go_round_and_are_all_accounted_for() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("topic nowhere is not there"));
 }
 
+#[test]
+fn who_waits_for_nothing_waits_the_whole_window() {
+    let broker = Broker::start();
+    let bootstrap = broker.bootstrap();
+    let times = ["--duration", "700ms", "--warm-up", "100ms", "--fetch-max-wait-ms", "100"];
+    let clients = ["idle", "--consumers", "3", "--bootstrap-server", &bootstrap];
+    let (output, found) = run(&[&clients[..], &times[..]].concat());
+    assert!(output.status.success(), "{found}");
+    assert!(number(&found, "/runs/0/seconds") >= 0.7, "{found}");
+}
+
 #[cfg(feature = "librdkafka")]
 #[test]
 fn librdkafka_produces_the_same_workload() {

@@ -25,6 +25,10 @@ pub fn set_up(directory: &Path, port: u16, durability: Durability) -> Result<Vec
     Ok(vec![binary, "-c".to_owned(), config])
 }
 
+/// Bytes that may wait for a connection before the server closes it: each consumer's flow control holds back its own
+/// share of its default only, and reading a topic back has a consumer for each of its partitions.
+const PENDING_MAX: &str = "1GB";
+
 /// What an acknowledgement is worth with [`set_up`]'s configuration.
 pub fn meaning(durability: Durability) -> &'static str {
     match durability {
@@ -43,7 +47,7 @@ fn configuration(data: &Path, port: u16, durability: Durability) -> String {
         Durability::Relaxed => "",
     };
     format!(
-        "listen: \"127.0.0.1:{port}\"\njetstream {{\n  store_dir: {:?}\n{sync}}}\n",
+        "listen: \"127.0.0.1:{port}\"\nmax_pending: {PENDING_MAX}\njetstream {{\n  store_dir: {:?}\n{sync}}}\n",
         data.display().to_string()
     )
 }
@@ -81,7 +85,7 @@ mod tests {
         let text = |durability| configuration(Path::new("/a b"), 4222, durability);
         assert_eq!(
             text(Durability::Durable),
-            "listen: \"127.0.0.1:4222\"\njetstream {\n  store_dir: \"/a b\"\n  sync_interval: always\n}\n"
+            "listen: \"127.0.0.1:4222\"\nmax_pending: 1GB\njetstream {\n  store_dir: \"/a b\"\n  sync_interval: always\n}\n"
         );
         assert!(!text(Durability::Relaxed).contains("sync_interval"));
     }
