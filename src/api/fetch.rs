@@ -12,6 +12,7 @@ use crate::api::encode::Responder;
 use crate::api::reply::{Answer, Outcome, Part, Reply};
 use crate::api::request::RequestContext;
 use crate::api::timing::Stage;
+use crate::model::topic_config::CompressionType;
 use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::protocol::fetch_request::FetchRequest;
 use crate::protocol::fetch_response::{
@@ -26,6 +27,10 @@ use crate::shard::{
 };
 use crate::storage::ReadPart;
 
+/// The first version that knows KAFKA_STORAGE_ERROR.
+const VERSION_STORAGE_ERROR: i16 = 6;
+/// The first version that may carry zstd.
+const VERSION_ZSTD: i16 = 10;
 /// The first version that names topics by id.
 const VERSION_TOPIC_IDS: i16 = 13;
 
@@ -156,6 +161,21 @@ fn resolve(shard: &Shard, key: &PartitionKey) -> Result<LogId, ErrorCode> {
     }
 }
 
+/// Clients that do not know zstd get nothing of a topic that names it; what producers have chosen themselves
+/// is not looked at.
+fn understands_topic(responder: &Responder, topic: TopicId) -> bool {
+    responder.version >= VERSION_ZSTD
+        || responder.shard.topic_config(topic).compression_type != CompressionType::Zstd
+}
+
+/// An old client would take a code that it does not know for an error for ever, this one for a reason to ask again.
+fn in_version(code: ErrorCode, version: i16) -> ErrorCode {
+    if code == ErrorCode::KafkaStorageError && version < VERSION_STORAGE_ERROR {
+        return ErrorCode::NotLeaderOrFollower;
+    }
+    code
+}
+
 fn part(log: LogId, wanted: &Wanted) -> FetchPart {
     let epoch = |epoch: i32| (epoch >= 0).then_some(LeaderEpoch(epoch));
     FetchPart {
@@ -177,6 +197,9 @@ async fn answer(fetching: Fetching) -> Outcome {
     let mut parts = Vec::with_capacity(wanted.len());
     for wanted in &wanted {
         results.push(match resolve(&shard, &wanted.key) {
+            Ok(log) if !understands_topic(&responder, log.topic) => {
+                Some(Err(ErrorCode::UnsupportedCompressionType.into()))
+            }
             Ok(log) => {
                 parts.push(part(log, wanted));
                 None
@@ -207,7 +230,10 @@ async fn answer(fetching: Fetching) -> Outcome {
         }
         let data = match result {
             Ok(routed) => fetched(wanted.key.partition, routed, &mut externals, &mut holds),
-            Err(failure) => failed(wanted.key.partition, failure),
+            Err(mut failure) => {
+                failure.code = in_version(failure.code, responder.version);
+                failed(wanted.key.partition, failure)
+            }
         };
         match answered.last_mut() {
             Some((topic, partitions)) if *topic == wanted.key.topic => partitions.push(data),

@@ -7,18 +7,24 @@ use crate::api::metadata::is_internal;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::api::timing::Stage;
+use crate::model::units::KIB;
 use crate::model::{ErrorCode, LogId, Offset, PartitionIndex, TopicId};
 use crate::protocol::produce_request::{PartitionProduceData, ProduceRequest};
 use crate::protocol::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
-use crate::record::{InvalidBatch, ProduceRules, validate};
+use crate::record::{Compression, InvalidBatch, ProduceRules, StoredAs, recompress, validate};
+use crate::runtime::Runtime;
 use crate::shard::{AppendFailure, Appended, Appends, AppendsDone, SentAppends};
 
 /// The first version that names topics by id.
 const VERSION_TOPIC_IDS: i16 = 13;
 /// The first version that may carry zstd.
 const VERSION_ZSTD: i16 = 7;
+
+/// The largest batch that is compressed between two turns of its shard; larger ones, and those that have to be
+/// decompressed first, go to a thread of their own.
+const COMPRESSED_IN_TURN_BYTES_MAX: usize = 8 * KIB;
 
 /// What Kafka's own administration tools call themselves: they may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
@@ -49,7 +55,8 @@ pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> R
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in &topic.partition_data {
             let mut one = Asked { index: data.index, faults: Vec::new() };
-            match whole.map_or(found, Err) {
+            // As Kafka: what is not there is said first.
+            match found.and_then(|id| whole.map_or(Ok(id), Err)) {
                 Ok(id) if !may_write_internal && is_internal_topic(context, id) => {
                     appends.refuse(internal_refusal(context, id));
                 }
@@ -114,6 +121,13 @@ async fn append(
         Err(invalid) => return appends.refuse(refusal(&invalid, &mut asked.faults)),
     };
     context.session().asks(shard.owner(log));
+    let codec = accepted.header.compression;
+    if let Some(stored) = StoredAs::of_topic(&config).filter(|stored| stored.codec != codec) {
+        return match recompressed(shard.runtime(), batch, codec, rules, stored).await {
+            Ok(batch) => appends.add(log, &batch, || batch.clone()).await,
+            Err(invalid) => appends.refuse(refusal(&invalid, &mut asked.faults)),
+        };
+    }
     if accepted.max_timestamp == accepted.header.max_timestamp {
         return appends.add(log, batch, || Bytes::copy_from_slice(batch)).await;
     }
@@ -121,6 +135,24 @@ async fn append(
     crate::record::batch::set_max_timestamp(&mut corrected, accepted.max_timestamp);
     let corrected = Bytes::from(corrected);
     appends.add(log, &corrected, || corrected.clone()).await;
+}
+
+/// The batch in the codec of its topic.
+async fn recompressed(
+    runtime: &Runtime,
+    batch: &[u8],
+    codec: Compression,
+    rules: ProduceRules,
+    stored: StoredAs,
+) -> Result<Bytes, InvalidBatch> {
+    let is_quick = codec == Compression::None && batch.len() <= COMPRESSED_IN_TURN_BYTES_MAX;
+    let batch = if is_quick {
+        recompress(batch, &rules, stored)
+    } else {
+        let batch = batch.to_vec();
+        runtime.blocking(move || recompress(&batch, &rules, stored)).await
+    };
+    batch.map(Bytes::from)
 }
 
 /// Kafka's error for a refused batch, and the records that it names (KIP-467).

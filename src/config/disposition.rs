@@ -100,7 +100,9 @@ const RULES: &[(&[&str], Disposition)] = &[
     // Defaults of the topics' keys that act.
     (
         &[
+            "compression.gzip.level",
             "compression.type",
+            "compression.zstd.level",
             "log.cleanup.policy",
             "log.flush.interval.messages",
             "log.flush.interval.ms",
@@ -128,10 +130,7 @@ const RULES: &[(&[&str], Disposition)] = &[
         &["log.index.interval.bytes", "log.index.size.max.bytes", "log.preallocate"],
         Noted("the storage engine sizes its own index and segment files"),
     ),
-    (
-        &["compression.gzip.level", "compression.lz4.level", "compression.zstd.level"],
-        Noted("batches are stored as their producers compressed them"),
-    ),
+    (&["compression.lz4.level"], Noted("what is compressed here by lz4 has its one fast level")),
     (
         &["max.decompressed.message.bytes"],
         Noted("the broker's own limits bound what it decompresses"),

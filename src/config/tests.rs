@@ -173,7 +173,9 @@ const ACTING: &[(&str, &[&str])] = &[
     ("auto.create.topics.enable", &["auto.create.topics.enable=false"]),
     ("broker.id", &["broker.id=7"]),
     ("broker.rack", &["broker.rack=r"]),
+    ("compression.gzip.level", &["compression.gzip.level=7"]),
     ("compression.type", &["compression.type=gzip"]),
+    ("compression.zstd.level", &["compression.zstd.level=7"]),
     ("connections.max.idle.ms", &["connections.max.idle.ms=-1"]),
     ("connections.move.to.owner", &["connections.move.to.owner=false"]),
     ("control.cpu", &["control.cpu=1"]),
@@ -370,11 +372,6 @@ fn errors_name_file_line_key_value_and_what_is_allowed() {
         (
             "advertised.listeners=OTHER://a:9092",
             "=OTHER://a:9092 is not valid: there is no listener OTHER in listeners",
-        ),
-        (
-            "compression.type=zstd",
-            "=zstd is not valid: this broker stores batches as their producers compressed them \
-             and does not recompress: only producer is supported",
         ),
         (
             "broker.id=2\nnode.id=3",

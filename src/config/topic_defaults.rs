@@ -67,14 +67,10 @@ fn converted(
 
 /// Gives an error about a topic's key to the broker's key that caused it.
 fn located(settings: &Settings, error: InvalidConfig) -> ConfigError {
-    let broker_key = match &error {
-        InvalidConfig::Value { name: "compression.type", .. } => Some("compression.type"),
-        _ => Some("log.cleaner.min.compaction.lag.ms"),
-    };
-    let given = broker_key.filter(|name| settings.given(name).is_some());
-    match (given, error) {
-        (Some(name), InvalidConfig::Value { reason, .. }) => settings.invalid(name, reason),
-        (Some(name), error) => settings.invalid(name, error.to_string()),
-        (None, error) => ConfigError::Contradiction(error.to_string()),
+    // Only two keys can contradict each other.
+    let name = "log.cleaner.min.compaction.lag.ms";
+    match settings.given(name) {
+        Some(_) => settings.invalid(name, error.to_string()),
+        None => ConfigError::Contradiction(error.to_string()),
     }
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use super::checksum::crc32c;
-use super::compression::{DecompressionCaps, DecompressionError, decompress};
+use super::compression::{Compression, DecompressionCaps, DecompressionError, decompress};
 use super::header::{
-    ATTRIBUTES_AT, BATCH_HEADER_BYTES, BatchError, BatchHeader, CRC_AT, LEADER_EPOCH_AT,
-    LOG_APPEND_TIME, MAX_TIMESTAMP_AT,
+    ATTRIBUTES_AT, BATCH_HEADER_BYTES, BatchError, BatchHeader, COMPRESSION_MASK, CRC_AT,
+    LEADER_EPOCH_AT, LENGTH_AT, LOG_APPEND_TIME, MAX_TIMESTAMP_AT,
 };
 use super::records::Records;
 use crate::model::{LeaderEpoch, Offset};
@@ -123,6 +123,15 @@ pub fn set_log_append_time(bytes: &mut [u8], time_ms: i64) {
 pub fn set_max_timestamp(bytes: &mut [u8], max_timestamp: i64) {
     bytes[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&max_timestamp.to_be_bytes());
     set_crc(bytes);
+}
+
+/// Says that what follows the header of the one batch in `bytes` is a block of `codec`, and the length that the
+/// batch has with it; the CRC is left to be written.
+pub(super) fn set_compression(bytes: &mut [u8], codec: Compression, length: i32) {
+    bytes[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&length.to_be_bytes());
+    // The codec is in the low byte of the big-endian attributes.
+    let low = &mut bytes[ATTRIBUTES_AT + 1];
+    *low = (*low & !(COMPRESSION_MASK as u8)) | codec as u8;
 }
 
 /// Writes the CRC of the one batch in `bytes`.

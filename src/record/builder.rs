@@ -4,7 +4,7 @@ use super::batch::set_crc;
 use super::compression::{Compression, compress};
 use super::header::{
     ATTRIBUTES_AT, BASE_SEQUENCE_AT, BASE_TIMESTAMP_AT, BATCH_HEADER_BYTES, LAST_OFFSET_DELTA_AT,
-    LEADER_EPOCH_AT, LOG_APPEND_TIME, LOG_OVERHEAD, MAGIC, MAGIC_AT, MAX_TIMESTAMP_AT,
+    LEADER_EPOCH_AT, LENGTH_AT, LOG_APPEND_TIME, LOG_OVERHEAD, MAGIC, MAGIC_AT, MAX_TIMESTAMP_AT,
     PRODUCER_EPOCH_AT, PRODUCER_ID_AT, RECORD_COUNT_AT, TRANSACTIONAL,
 };
 use super::records::Header;
@@ -160,7 +160,7 @@ impl BatchBuilder {
         let max_timestamp = options.log_append_time.unwrap_or(self.max_timestamp);
         let mut put = |at: usize, field: &[u8]| batch[at..at + field.len()].copy_from_slice(field);
         put(0, &options.base_offset.0.to_be_bytes());
-        put(8, &length.to_be_bytes());
+        put(LENGTH_AT, &length.to_be_bytes());
         put(LEADER_EPOCH_AT, &options.leader_epoch.0.to_be_bytes());
         put(MAGIC_AT, &MAGIC.to_be_bytes());
         put(ATTRIBUTES_AT, &attributes.to_be_bytes());

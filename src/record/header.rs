@@ -33,6 +33,7 @@ pub const MAGIC: i8 = 2;
 
 /// Offset and length fields: the batch length counts what comes after them.
 pub(super) const LOG_OVERHEAD: usize = 12;
+pub(super) const LENGTH_AT: usize = 8;
 pub(super) const LEADER_EPOCH_AT: usize = 12;
 pub(super) const MAGIC_AT: usize = 16;
 pub(super) const CRC_AT: usize = 17;
@@ -133,7 +134,7 @@ impl BatchHeader {
         if bytes.len() <= MAGIC_AT {
             return Err(truncated(BATCH_HEADER_BYTES));
         }
-        let length = i32_at(bytes, 8);
+        let length = i32_at(bytes, LENGTH_AT);
         if length < BATCH_LENGTH_MIN_ANY_FORMAT {
             return Err(BatchError::LengthTooSmall(length));
         }

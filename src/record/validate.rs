@@ -1,8 +1,8 @@
 //! What a broker checks of a produced batch before it may be appended (`LogValidator`, `UnifiedLog`).
 //!
 //! The header is checked always, and the CRC reads every byte. Uncompressed records are walked one by
-//! one. A compressed batch is opened only for a compacted topic, whose records need keys: on other
-//! topics a lying block is stored as opaque bytes, which Kafka would refuse after decompressing all of
+//! one. A compressed batch is opened only for a compacted topic, whose records need keys, and where the
+//! topic names another codec (`recompress.rs`): on other topics a lying block is stored as opaque bytes, which Kafka would refuse after decompressing all of
 //! them. So whoever opens a stored batch treats it as hostile.
 
 use std::fmt;
@@ -249,7 +249,7 @@ fn check_header(batch: &BatchHeader, rules: &ProduceRules) -> Result<(), Invalid
 
 /// Walks the records: their form, their offsets, and as the topic asks for it their keys and times.
 /// Returns the largest timestamp.
-fn check_records(
+pub(super) fn check_records(
     header: &BatchHeader,
     opened: &[u8],
     rules: &ProduceRules,

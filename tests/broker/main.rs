@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compression;
 mod connections;
 mod deletion;
 mod disk_full;

@@ -189,9 +189,15 @@ fn requests_that_cannot_be_honoured_are_refused_as_a_whole() {
         request.topic_data[0].topic_id = id;
         request
     };
-    let cases: [(&str, ProduceRequest<'_>, i16, ErrorCode); 10] = [
+    let cases: [(&str, ProduceRequest<'_>, i16, ErrorCode); 11] = [
         ("acks 2", ProduceRequest { acks: 2, ..plain() }, 9, ErrorCode::InvalidRequiredAcks),
         ("acks -2", ProduceRequest { acks: -2, ..plain() }, 13, ErrorCode::InvalidRequiredAcks),
+        (
+            "acks 2 to nobody",
+            ProduceRequest { acks: 2, ..named("nobody") },
+            9,
+            ErrorCode::UnknownTopicOrPartition,
+        ),
         (
             "a transactional id",
             ProduceRequest { transactional_id: Some("x".into()), ..plain() },

@@ -37,6 +37,37 @@ pub struct CleanupPolicy {
     pub delete: bool,
 }
 
+/// How batches are stored (`compression.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompressionType {
+    /// As their producers compressed them.
+    Producer,
+    /// Not compressed.
+    Uncompressed,
+    /// By gzip.
+    Gzip,
+    /// By snappy.
+    Snappy,
+    /// By LZ4.
+    Lz4,
+    /// By zstd.
+    Zstd,
+}
+
+impl CompressionType {
+    /// A name that the key's validator has passed.
+    fn from_name(name: &str) -> CompressionType {
+        match name {
+            "uncompressed" => CompressionType::Uncompressed,
+            "gzip" => CompressionType::Gzip,
+            "snappy" => CompressionType::Snappy,
+            "lz4" => CompressionType::Lz4,
+            "zstd" => CompressionType::Zstd,
+            _ => CompressionType::Producer,
+        }
+    }
+}
+
 /// Which time a record carries (`message.timestamp.type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimestampType {
@@ -52,6 +83,12 @@ pub enum TimestampType {
 pub struct TopicConfig {
     /// `cleanup.policy`.
     pub cleanup_policy: CleanupPolicy,
+    /// `compression.gzip.level`; `None` is gzip's own default.
+    pub compression_gzip_level: Option<i32>,
+    /// `compression.type`.
+    pub compression_type: CompressionType,
+    /// `compression.zstd.level`.
+    pub compression_zstd_level: i32,
     /// `delete.retention.ms`.
     pub delete_retention_ms: u64,
     /// `file.delete.delay.ms`.
@@ -152,6 +189,10 @@ impl TopicConfig {
         };
         Ok(TopicConfig {
             cleanup_policy: CleanupPolicy { compact: has("compact"), delete: has("delete") },
+            compression_gzip_level: Some(values.level("compression.gzip.level"))
+                .filter(|level| *level != -1),
+            compression_type: CompressionType::from_name(values.text("compression.type")),
+            compression_zstd_level: values.level("compression.zstd.level"),
             delete_retention_ms: values.count("delete.retention.ms"),
             file_delete_delay_ms: values.count("file.delete.delay.ms"),
             flush_messages: values.count("flush.messages"),
@@ -190,15 +231,6 @@ impl TopicConfig {
 /// Refuses what Kafka would take and this broker could only pretend to do.
 fn refuse_unsupported(name: &str, value: &ConfigValue) -> Result<(), InvalidConfig> {
     match (name, value) {
-        ("compression.type", ConfigValue::Text(codec)) if codec != "producer" => {
-            Err(InvalidConfig::Value {
-                name: "compression.type",
-                value: codec.clone(),
-                reason: "this broker stores batches as their producers compressed them and does \
-                         not recompress: only producer is supported"
-                    .into(),
-            })
-        }
         ("remote.storage.enable", ConfigValue::Boolean(true)) => Err(InvalidConfig::Unsupported(
             "Tiered Storage functionality is disabled in the broker. Topic cannot be configured \
              with remote log storage."
@@ -233,6 +265,11 @@ impl<'a> Values<'a> {
     /// A number of type INT whose validator keeps it at 0 or more.
     fn bytes(&self, name: &str) -> u32 {
         u32::try_from(self.number(name)).unwrap_or(0)
+    }
+
+    /// A number of type INT.
+    fn level(&self, name: &str) -> i32 {
+        i32::try_from(self.number(name)).unwrap_or(-1)
     }
 
     fn boolean(&self, name: &str) -> bool {
@@ -284,9 +321,7 @@ mod tests {
                 (Some(key), "ok", Ok(_)) => {
                     assert_eq!(&key.parse(text).unwrap().to_text(), expected, "{line}");
                 }
-                (Some(key), "ok", Err(_))
-                    if key.name == "compression.type" || key.name == "remote.storage.enable" =>
-                {
+                (Some(key), "ok", Err(_)) if key.name == "remote.storage.enable" => {
                     refused_by_us_alone += 1;
                 }
                 (_, "error", Err(error)) => assert_eq!(&error.to_string(), expected, "{line}"),
@@ -303,11 +338,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_honoured_is_refused() {
-        check_refused(
-            &[("compression.type", "zstd")],
-            "Invalid value zstd for configuration compression.type: this broker stores batches as \
-             their producers compressed them and does not recompress: only producer is supported",
-        );
         check_refused(
             &[("remote.storage.enable", "true")],
             "Tiered Storage functionality is disabled in the broker. Topic cannot be configured \
@@ -328,6 +358,8 @@ mod tests {
             ("segment.bytes", "1048576"),
             ("flush.messages", "10"),
             ("message.timestamp.type", "LogAppendTime"),
+            ("compression.type", "gzip"),
+            ("compression.gzip.level", "7"),
         ];
         let config = TopicConfig::resolve(&TopicDefaults::default(), overrides).unwrap();
         let expected = TopicConfig {
@@ -337,6 +369,8 @@ mod tests {
             segment_bytes: 1_048_576,
             flush_messages: 10,
             message_timestamp_type: TimestampType::LogAppendTime,
+            compression_type: CompressionType::Gzip,
+            compression_gzip_level: Some(7),
             ..TopicConfig::default()
         };
         assert_eq!(config, expected);

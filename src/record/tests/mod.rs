@@ -1,6 +1,7 @@
 //! Tests of the whole room: Kafka's own batches, hostile bytes, and what a broker refuses.
 
 mod hostile;
+mod recompression;
 mod validation;
 mod vectors;
 
