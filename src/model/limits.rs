@@ -56,7 +56,7 @@ pub const CHUNK_BYTES_MAX: usize = 256 * KIB;
 /// enough for the bytes of a full journal share are never below it.
 pub const MEMORY_PER_SHARD_MIN: usize = 32 * MIB;
 
-/// Commits of one journal in flight when each is to be durable.
+/// Commits of one journal in flight when each is to be durable; the second only with much in it.
 pub const COMMITS_IN_FLIGHT_DURABLE: usize = 2;
 /// Commits of one journal in flight when none has to be durable.
 pub const COMMITS_IN_FLIGHT_RELAXED: usize = 8;

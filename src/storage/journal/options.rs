@@ -14,6 +14,9 @@ const FILE_COUNT: u16 = 8;
 /// The largest frame is this part of a file, so that little is lost where a file ends.
 const FRAMES_PER_FILE_MIN: u64 = 8;
 
+/// This part of the largest frame is worth a commit beside another one.
+const BESIDE_PART: usize = 16;
+
 /// A bug planted by a test, to show that the tests would find it.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,13 @@ impl JournalOptions {
             zeroed_at_start_bytes: JOURNAL_ZEROED_AT_START_BYTES as u64,
             planted: None,
         }
+    }
+
+    /// What has to wait before a commit goes out beside another one: a smaller one shares the next with all that
+    /// comes meanwhile, which costs the processor and the disk one commit less; from here on the disk would be
+    /// kept waiting.
+    pub fn beside_bytes_min(&self) -> u64 {
+        (self.frame_bytes_max / BESIDE_PART) as u64
     }
 
     /// The same journal with files of another size and number, as the simulator wants them small.

@@ -1,9 +1,9 @@
 //! The journal's writer: entries are staged, frames go out, waiters are released in order.
 //!
 //! A fixed crew of tasks takes frames from the staging ring while fewer than the allowed commits
-//! are in flight. An append wakes one of them, which runs at the end of the tick: every append of
-//! the tick, and everything that arrives while commits are in flight, shares the next frame. There
-//! is no timer.
+//! are in flight; little goes out alone, only much goes out beside another commit. An append wakes
+//! one of them, which runs at the end of the tick: every append of the tick, and everything that
+//! arrives while commits are in flight, shares the next frame. There is no timer.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -420,7 +420,11 @@ impl Journal {
         }
         let front = state.staging.front()?;
         let may_go = if front.durable {
-            state.ledger.durable_in_flight() < COMMITS_IN_FLIGHT_DURABLE
+            match state.ledger.durable_in_flight() {
+                0 => true,
+                COMMITS_IN_FLIGHT_DURABLE.. => false,
+                _ => state.staging.bytes() >= self.0.options.beside_bytes_min(),
+            }
         } else {
             state.ledger.in_flight() < COMMITS_IN_FLIGHT_RELAXED
         };

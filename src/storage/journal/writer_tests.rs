@@ -95,6 +95,28 @@ fn appends_of_one_tick_share_a_commit() {
 }
 
 #[test]
+fn only_much_goes_out_beside_another_commit() {
+    sim(2, async |runtime| {
+        let options = options(1).with_files(512 * BLOCK as u64, 4);
+        let much = usize::try_from(options.beside_bytes_min()).expect("less than a frame");
+        let journal = Journal::open(&runtime, options).await.expect("a fresh journal");
+        let mut last = Sequence::NONE;
+        for (number, bytes, in_flight) in [(0, 20, 1), (1, 20, 1), (2, much, 2), (3, much, 2)] {
+            last = append(&journal, number, bytes);
+            journal.demand_durable(last);
+            for _ in 0..8 {
+                runtime.yield_now().await;
+            }
+            assert_eq!(journal.gauges().in_flight, in_flight, "entry {number}");
+        }
+        journal.wait_durable(last).await.expect("durable");
+        let stats = journal.stats();
+        assert_eq!((stats.commits, stats.pieces), (3, 4), "the second went with the third");
+        journal.close().await.expect("closed");
+    });
+}
+
+#[test]
 fn a_full_journal_holds_back_until_a_release() {
     sim(3, async |runtime| {
         let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
