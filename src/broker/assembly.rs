@@ -124,6 +124,7 @@ async fn recover_logs(
         directory: directory.meta.directory_id,
         slot_count: config.shard_cpus.len() as u16,
         known: known_logs(&controller.image()),
+        removed: Some(controller.removed_before().clone()),
     };
     let recovered =
         recover(runtime, &options).await.map_err(|error| StartError::Recover(error.to_string()))?;

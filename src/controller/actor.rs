@@ -8,16 +8,17 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use raft::eraftpb::Entry;
+use rustc_hash::FxHashSet;
 
 use super::log_store::{LogStore, LogStoreError, Recovered, records_of};
 use super::quorum::{Actions, NotLeader, Quorum};
 use crate::metadata::commands::{BrokerStart, Command, CommandError, Reply, Settings, decide};
 use crate::metadata::record::encode_batch;
 use crate::metadata::{Image, Record, replay};
-use crate::model::ErrorCode;
 use crate::model::limits::{
     COMMANDS_WAITING_MAX, METADATA_BATCH_BYTES_MAX, METADATA_ROUND_BYTES_MAX,
 };
+use crate::model::{ErrorCode, TopicId};
 use crate::runtime::sync::{Event, Gate, Queue, oneshot};
 use crate::runtime::{Lane, Runtime};
 use crate::storage::directory::DirectoryId;
@@ -77,6 +78,7 @@ type Decided = (oneshot::Sender<Answer>, Answer);
 struct Shared {
     /// What is committed and replayed.
     image: RefCell<Image>,
+    removed_before: FxHashSet<TopicId>,
     queue: Queue<Pending>,
     failed: RefCell<Option<ControllerFailed>>,
     failure: Event,
@@ -102,7 +104,7 @@ impl Controller {
         let ControllerOptions { dir, directory, served_before, .. } = &options;
         let (store, recovered) =
             LogStore::open(runtime, dir, *directory, vec![id], *served_before).await?;
-        let Recovered { image, log } = recovered;
+        let Recovered { image, log, removed } = recovered;
         let mut tip = image.clone();
         for entry in &log.entries {
             replay_entry(&mut tip, entry)?;
@@ -110,6 +112,7 @@ impl Controller {
         let quorum = Quorum::new(id, log, runtime.random())?;
         let shared = Rc::new(Shared {
             image: RefCell::new(image),
+            removed_before: removed,
             queue: Queue::new(COMMANDS_WAITING_MAX),
             failed: RefCell::new(None),
             failure: Event::new(),
@@ -155,6 +158,11 @@ impl Controller {
     /// The committed image. Never hold it over an `await`.
     pub fn image(&self) -> Ref<'_, Image> {
         self.0.image.borrow()
+    }
+
+    /// The topics whose removal was the last that the log said of them before this start.
+    pub fn removed_before(&self) -> &FxHashSet<TopicId> {
+        &self.0.removed_before
     }
 
     /// Why the controller stopped answering, if it did.

@@ -9,13 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use raft::eraftpb::{Entry, EntryType, HardState};
+use rustc_hash::FxHashSet;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::quorum_log::{LogGap, QuorumLog};
 use super::raft_codec::{decode_entry, put_entry_header, put_hard_state, read_hard_state};
 use crate::metadata::codec::{DecodeError, Reader};
 use crate::metadata::record::decode_batch;
-use crate::metadata::{Image, ReplayError, replay, snapshot};
+use crate::metadata::{Image, Record, ReplayError, replay, snapshot};
 use crate::model::limits::{METADATA_CHECKPOINT_BYTES_MAX, METADATA_JOURNAL_BYTES};
 use crate::model::units::KIB;
 use crate::model::{LogId, OwnerEpoch, PartitionIndex, TopicId};
@@ -117,6 +118,8 @@ pub struct Recovered {
     pub image: Image,
     /// The log behind it.
     pub log: QuorumLog,
+    /// Topics that were removed since the last checkpoint.
+    pub removed: FxHashSet<TopicId>,
 }
 
 /// The durable side of the quorum's log.
@@ -147,7 +150,7 @@ impl LogStore {
                 if let Some(parent) = dir.parent() {
                     disk.sync_dir(parent).await.map_err(at(parent))?;
                 }
-                (0, Recovered { log: QuorumLog::fresh(voters), image: Image::default() })
+                (0, Recovered { log: QuorumLog::fresh(voters), ..Recovered::default() })
             }
             Some(checkpoint) => {
                 let epoch = checkpoint.epoch;
@@ -229,7 +232,7 @@ impl LogStore {
 }
 
 /// The records of a committed entry; none for the one that begins a term.
-pub fn records_of(entry: &Entry) -> Result<Vec<crate::metadata::Record>, EntryError> {
+pub fn records_of(entry: &Entry) -> Result<Vec<Record>, EntryError> {
     if entry.entry_type != EntryType::EntryNormal {
         return Err(EntryError::VotersChange(entry.index));
     }
@@ -341,14 +344,18 @@ async fn recover(
     let told = if is_alone { log.last_index() } else { log.hard_state.commit };
     let commit = told.min(log.last_index()).max(log.base_index);
     let known = (commit - log.base_index) as usize;
+    let mut removed = FxHashSet::default();
     for entry in &log.entries[..known] {
         for record in records_of(entry)? {
             replay(&mut image, &record)?;
+            if let Record::RemoveTopic { id } = record {
+                removed.insert(id);
+            }
         }
     }
     log.forget_through(commit);
     log.hard_state.commit = commit;
-    Ok(Recovered { image, log })
+    Ok(Recovered { image, log, removed })
 }
 
 fn put(log: &mut QuorumLog, entry: &journal::Entry<'_>) -> Result<(), EntryError> {

@@ -100,6 +100,7 @@ async fn recovered(
         directory: DIRECTORY,
         slot_count,
         known: known.keys().copied().collect(),
+        removed: None,
     };
     recover(runtime, &options).await.map_err(|error| error.to_string())
 }

@@ -11,6 +11,7 @@
 //! data/topics/<topic id>/<partition>/<20 digits>.log.deleted   below the log's start (Kafka's name)
 //! data/topics/<topic id>/<partition>/coordinator.snapshot   of __consumer_offsets (the shard's)
 //! data/topics/by-name/<name> -> ../<topic id>
+//! data/lost-topics/<topic id>/<partition>/   what the metadata does not know (lost.rs)
 //! data/metadata/             the metadata quorum's journal and snapshot
 //! ```
 
@@ -86,6 +87,16 @@ pub fn topic_dir(dir: &Path, topic: TopicId) -> PathBuf {
 /// One partition's segments.
 pub fn partition_dir(dir: &Path, log: LogId) -> PathBuf {
     topic_dir(dir, log.topic).join(log.partition.to_string())
+}
+
+/// The parent of what a start has found and the metadata does not know.
+pub fn lost_topics_dir(dir: &Path) -> PathBuf {
+    dir.join("lost-topics")
+}
+
+/// Where the segments of a partition go that the metadata does not know.
+pub fn lost_partition_dir(dir: &Path, log: LogId) -> PathBuf {
+    lost_topics_dir(dir).join(log.topic.to_string()).join(log.partition.to_string())
 }
 
 /// A segment, named as Kafka names it: its base offset in 20 digits.

@@ -15,6 +15,8 @@ pub mod journal;
 pub mod leftovers;
 /// The log of one partition.
 pub mod log;
+/// Partitions that the metadata does not know and that nobody has deleted.
+pub mod lost;
 /// From what the last process left to logs that can be opened.
 pub mod recovery;
 /// Space for a start on a full disk.

@@ -19,15 +19,16 @@ use crate::runtime::disk::{OpenMode, is_full};
 use crate::runtime::sync::join_all;
 use crate::storage::checkpoint::{self, BASE_SLOT, Checkpoint, CheckpointError, CheckpointName};
 use crate::storage::directory::{
-    DirectoryId, by_name_dir, checkpoint_dir, journal_dir, parse_segment_name, partition_dir,
-    superblock_path, topics_dir,
+    DirectoryId, by_name_dir, checkpoint_dir, journal_dir, lost_topics_dir, parse_segment_name,
+    partition_dir, superblock_path, topics_dir,
 };
 use crate::storage::journal::{
-    JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
+    Entry, JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
 };
 use crate::storage::leftovers::Leftovers;
 use crate::storage::log::LogState;
 use crate::storage::log::replay::{Replay, ReplayError, ReplayReport};
+use crate::storage::lost;
 use crate::storage::reserve;
 use crate::storage::superblock::{Superblock, SuperblockError};
 
@@ -43,8 +44,11 @@ pub struct RecoverOptions {
     pub directory: DirectoryId,
     /// Slots that will be written from now on: what other slots have is removed.
     pub slot_count: u16,
-    /// Every log that the metadata knows; the others belong to deleted topics.
+    /// Every log that the metadata knows.
     pub known: FxHashSet<LogId>,
+    /// Of the topics that the metadata does not know, those that it has seen removed: the records of all others
+    /// are set aside. `None` where it is sure of what it does not know.
+    pub removed: Option<FxHashSet<TopicId>>,
 }
 
 /// What a start finds.
@@ -149,7 +153,7 @@ async fn recover_once(
     runtime: &Runtime,
     options: &RecoverOptions,
 ) -> Result<Recovered, RecoverError> {
-    let RecoverOptions { dir, directory, slot_count, known } = options;
+    let RecoverOptions { dir, directory, slot_count, known, removed } = options;
     let (directory, slot_count) = (*directory, *slot_count);
     let Some(last) = Superblock::read(runtime, dir, directory).await? else {
         return first_start(runtime, dir, directory).await;
@@ -161,14 +165,29 @@ async fn recover_once(
     let clean = last.clean && newest.iter().all(|slot| slot.clean);
     let from: Vec<(u16, Sequence)> =
         newest.iter().map(|slot| (slot.name.slot, slot.sequence)).collect();
-    let states = checkpoint::merge(base.states, newest);
+    let mut states = checkpoint::merge(base.states, newest);
+    let moved = match removed {
+        Some(_) => lost::moved(runtime, dir).await.map_err(at(&lost_topics_dir(dir)))?,
+        None => FxHashSet::default(),
+    };
+    states.retain(|state| !moved.contains(&state.id));
     let mut replay = Replay::new(states, runtime.wall_clock_ms());
     let mut read = ScanReport::default();
     if !clean {
-        read = scan_journals(runtime, dir, directory, epoch, &from, &mut replay).await?;
+        let mut feed = |sequence, entry: &Entry<'_>| {
+            if !moved.contains(&entry.log) {
+                replay.feed(sequence, entry);
+            }
+        };
+        read = scan_journals(runtime, dir, directory, epoch, &from, &mut feed).await?;
     }
     let (mut logs, report) = replay.bring_up_to_date(runtime, dir).await?;
-    logs.retain(|log| known.contains(&log.id));
+    let unknown: Vec<LogState> = logs.extract_if(.., |log| !known.contains(&log.id)).collect();
+    if let Some(removed) = removed {
+        let is_lost = |log: &LogState| !removed.contains(&log.id.topic);
+        let lost: Vec<LogState> = unknown.into_iter().filter(is_lost).collect();
+        lost::set_aside(runtime, dir, &lost).await.map_err(at(&lost_topics_dir(dir)))?;
+    }
     if !clean {
         for some in logs.chunks(DIRECTORIES_IN_FLIGHT_MAX) {
             let cuts = some.iter().map(|log| cut_surplus(runtime, dir, log));
@@ -247,7 +266,7 @@ async fn scan_journals(
     directory: DirectoryId,
     epoch: u64,
     covered: &[(u16, Sequence)],
-    replay: &mut Replay,
+    feed: &mut impl FnMut(Sequence, &Entry<'_>),
 ) -> Result<ScanReport, RecoverError> {
     let path = journal_dir(dir);
     let mut total = ScanReport::default();
@@ -256,7 +275,7 @@ async fn scan_journals(
         let from = through.map_or(Sequence::FIRST, |(_, sequence)| sequence.next());
         let identity = JournalIdentity { directory, slot, epoch };
         let report = scan(runtime, &path, identity, from, None, |sequence, entry| {
-            replay.feed(sequence, entry);
+            feed(sequence, entry);
             Ok(())
         })
         .await?;
@@ -347,9 +366,9 @@ async fn topics(runtime: &Runtime, dir: &Path) -> Result<Vec<TopicId>, RecoverEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PartitionIndex;
+    use crate::model::{Offset, OwnerEpoch, PartitionIndex};
     use crate::runtime::sim::{SimOptions, World};
-    use crate::storage::directory::segment_path;
+    use crate::storage::directory::{lost_partition_dir, segment_path};
 
     const DIR: &str = "/data";
 
@@ -359,6 +378,7 @@ mod tests {
             directory: DirectoryId([3; 16]),
             slot_count: 1,
             known: FxHashSet::default(),
+            removed: None,
         }
     }
 
@@ -389,6 +409,45 @@ mod tests {
     }
 
     #[test]
+    fn what_the_metadata_neither_knows_nor_has_seen_removed_is_kept() {
+        let log = LogId { topic: TopicId([9; 16]), partition: PartitionIndex(0) };
+        let check = |removed: Option<FxHashSet<TopicId>>, tried_before: bool, is_kept: bool| {
+            let world = World::new(1, SimOptions::default());
+            let runtime = world.host().runtime();
+            let dir = Path::new(DIR);
+            let options = RecoverOptions { removed, ..options() };
+            let kept = world.run_until(async {
+                recover(&runtime, &options).await.expect("a first start");
+                let disk = runtime.disk();
+                let state =
+                    LogState { end: Offset(3), ..LogState::new(log, OwnerEpoch(1), "orders") };
+                disk.create_dir_all(&partition_dir(dir, log)).await.expect("made");
+                let segment = segment_path(dir, log, Offset(0));
+                disk.write_whole(&segment, b"records").await.expect("written");
+                let states = [state];
+                let base = CheckpointName::base(1);
+                checkpoint::write(&runtime, dir, base, true, &states).await.expect("written");
+                if tried_before {
+                    lost::set_aside(&runtime, dir, &states).await.expect("moved");
+                }
+                for _ in 0..2 {
+                    let recovered = recover(&runtime, &options).await.expect("a later start");
+                    assert!(recovered.logs.is_empty());
+                    recovered.leftovers.remove(&runtime, dir).await;
+                }
+                assert!(topics(&runtime, dir).await.expect("listed").is_empty());
+                let name = segment.file_name().expect("a file");
+                disk.read_whole(&lost_partition_dir(dir, log).join(name), 100).await
+            });
+            assert_eq!(kept.ok(), is_kept.then(|| b"records".to_vec()), "{options:?}");
+        };
+        check(Some(FxHashSet::default()), false, true);
+        check(Some(FxHashSet::default()), true, true);
+        check(Some([log.topic].into_iter().collect()), false, false);
+        check(None, false, false);
+    }
+
+    #[test]
     fn what_a_slot_that_is_gone_has_set_aside_is_given_back() {
         let world = World::new(1, SimOptions::default());
         let runtime = world.host().runtime();
@@ -410,7 +469,7 @@ mod tests {
         let world = World::new(1, SimOptions::default());
         let runtime = world.host().runtime();
         let log = LogId { topic: TopicId([9; 16]), partition: PartitionIndex(0) };
-        let segment = segment_path(Path::new(DIR), log, crate::model::Offset(0));
+        let segment = segment_path(Path::new(DIR), log, Offset(0));
         let said = world.run_until(async {
             let disk = runtime.disk();
             let own = partition_dir(Path::new(DIR), log);

@@ -5,6 +5,7 @@ mod support;
 
 mod compression;
 mod connections;
+mod damage;
 mod deletion;
 mod disk_full;
 mod fetch;

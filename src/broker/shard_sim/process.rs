@@ -247,6 +247,7 @@ async fn recover_logs(
         directory: DIRECTORY,
         slot_count: shard_count,
         known: known_logs(&image.borrow()),
+        removed: None,
     };
     recover(runtime, &options).await.map_err(|error| error.to_string())
 }
