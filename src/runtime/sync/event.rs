@@ -39,9 +39,12 @@ impl Event {
     pub fn listen(&self) -> Listener {
         let ear = Rc::new(Ear::default());
         let mut ears = self.ears.borrow_mut();
-        // Listeners that were dropped without being notified must not pile up.
+        // Listeners that were dropped without being notified must not pile up. Those that still listen get as much
+        // room again, so that each look through them is paid for by as many calls.
         if ears.len() >= 8 && ears.len() == ears.capacity() {
             ears.retain(|ear| ear.strong_count() > 0);
+            let listening = ears.len();
+            ears.reserve(listening);
         }
         ears.push_back(Rc::downgrade(&ear));
         Listener(ear)
@@ -125,5 +128,18 @@ mod tests {
             drop(event.listen());
         }
         assert!(event.ears.borrow().len() <= 16);
+    }
+
+    #[test]
+    fn many_listeners_are_seldom_looked_through() {
+        let event = Event::new();
+        let listening: Vec<Listener> = (0..1000).map(|_| event.listen()).collect();
+        for _ in 0..10_000 {
+            drop(event.listen());
+        }
+        let capacity = event.ears.borrow().capacity();
+        assert!((2000..=4096).contains(&capacity), "{capacity}");
+        event.notify_all();
+        assert!(listening.iter().all(|listener| listener.0.heard.get()));
     }
 }
