@@ -117,8 +117,10 @@ impl Site {
         let model = self.model.borrow();
         let partition = model.partitions.get(&log);
         let is_fair = match code {
-            // A shard may hear of a topic later than the one that told of it.
-            ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => {
+            // A shard may hear of a topic, or of a leader's term, later than the one that told of it.
+            ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::UnknownTopicId
+            | ErrorCode::UnknownLeaderEpoch => {
                 partition.is_none_or(|partition| partition.deleted || !partition.settled)
             }
             ErrorCode::KafkaStorageError => self.tampered.get(),
