@@ -93,6 +93,14 @@ pub fn check_found(
             site.count(beyond);
             Ok(Some(0))
         }
+        ErrorCode::UnknownLeaderEpoch => {
+            // Who asks by name asks a namesake that was created since, whose terms begin anew.
+            let model = site.model.borrow();
+            let is_gone = model.partitions.get(&log).is_none_or(|partition| partition.deleted);
+            assert!(is_gone, "{log}: the term of a fetch from {from} is not known");
+            site.count("terms of a topic that is gone");
+            Err(Stale)
+        }
         code => {
             site.check_error(log, code, || format!("fetch from {from}"));
             Err(Stale)

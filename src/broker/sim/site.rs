@@ -117,10 +117,8 @@ impl Site {
         let model = self.model.borrow();
         let partition = model.partitions.get(&log);
         let is_fair = match code {
-            // A shard may hear of a topic, or of a leader's term, later than the one that told of it.
-            ErrorCode::UnknownTopicOrPartition
-            | ErrorCode::UnknownTopicId
-            | ErrorCode::UnknownLeaderEpoch => {
+            // A shard may hear of a topic later than the one that told of it.
+            ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => {
                 partition.is_none_or(|partition| partition.deleted || !partition.settled)
             }
             ErrorCode::KafkaStorageError => self.tampered.get(),
