@@ -230,9 +230,9 @@ async fn answer(fetching: Fetching) -> Outcome {
         }
         let data = match result {
             Ok(routed) => fetched(wanted.key.partition, routed, &mut externals, &mut holds),
-            Err(mut failure) => {
-                failure.code = in_version(failure.code, responder.version);
-                failed(wanted.key.partition, failure)
+            Err(failure) => {
+                let code = in_version(failure.code, responder.version);
+                failed(wanted.key.partition, FetchFailure { code, ..failure })
             }
         };
         match answered.last_mut() {
@@ -340,5 +340,24 @@ fn failed(partition_index: i32, failure: FetchFailure) -> PartitionData<'static>
         aborted_transactions: None,
         records: Records::Bytes(&[]),
         ..PartitionData::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_knows_it_hears_of_a_failed_disk() {
+        let known = ErrorCode::KafkaStorageError;
+        for (code, version, expected) in [
+            (known, 4, ErrorCode::NotLeaderOrFollower),
+            (known, 5, ErrorCode::NotLeaderOrFollower),
+            (known, 6, known),
+            (known, 18, known),
+            (ErrorCode::OffsetOutOfRange, 4, ErrorCode::OffsetOutOfRange),
+        ] {
+            assert_eq!(in_version(code, version), expected, "{code} in version {version}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The journal's writer: entries are staged, frames go out, waiters are released in order.
 //!
 //! A fixed crew of tasks takes frames from the staging ring while fewer than the allowed commits
-//! are in flight; little goes out alone, only much goes out beside another commit. An append wakes
+//! are in flight; a commit goes out beside another one only with much in it. An append wakes
 //! one of them, which runs at the end of the tick: every append of the tick, and everything that
 //! arrives while commits are in flight, shares the next frame. There is no timer.
 
