@@ -32,7 +32,7 @@ use klamm::model::{LogId, Offset};
 use klamm::record::{BatchBuilder, BatchOptions};
 use klamm::runtime::sync::Latch;
 use klamm::runtime::{Lane, Monotonic, Runtime};
-use klamm::shard::{Appends, FetchPart, FetchTerms, SentAppends, Shard, fetch};
+use klamm::shard::{Appends, FetchPart, FetchTerms, SentAppends, Shard, Told, fetch};
 
 use cases::{all_zeroed, print};
 use machine::Options;
@@ -230,6 +230,7 @@ async fn fetch_one(shard: &Rc<Shard>, log: LogId, offset: Offset) {
         bytes_max: VALUE_BYTES,
         leader_epoch: None,
         last_fetched_epoch: None,
+        told: Told::NOTHING,
     };
     let terms = FetchTerms { bytes_max: FETCH_BYTES_MAX, bytes_min: 1, wait_max: WAIT };
     let mut results = fetch(shard, vec![part], terms).await;

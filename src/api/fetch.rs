@@ -13,17 +13,17 @@ use crate::api::reply::{Answer, Outcome, Part, Reply};
 use crate::api::request::RequestContext;
 use crate::api::timing::Stage;
 use crate::model::topic_config::CompressionType;
-use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
+use crate::model::{ErrorCode, LeaderEpoch, LogId, Offset, PartitionIndex, ShardId, TopicId};
 use crate::protocol::fetch_request::FetchRequest;
 use crate::protocol::fetch_response::{
     EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use crate::protocol::types::Records;
 use crate::shard::fetch_session::{
-    Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted,
+    Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted, WantedPlace,
 };
 use crate::shard::{
-    self, AnswerHold, FetchFailure, FetchPart, FetchTerms, Routed, RoutedResult, Shard,
+    AnswerHold, FetchFailure, FetchPart, FetchTerms, Fetches, Routed, RoutedResult, Shard, Told,
 };
 use crate::storage::ReadPart;
 
@@ -42,7 +42,6 @@ struct Fetching {
     responder: Responder,
     sessions: SharedSessions,
     context: Context,
-    wanted: Vec<Wanted>,
     terms: FetchTerms,
 }
 
@@ -67,7 +66,7 @@ pub fn fetch(
     };
     let fresh_id = shard.runtime().random() as u32;
     let begun = sessions.borrow_mut().begin(session, shard.runtime().now(), fresh_id);
-    let (session, wanted) = match begun {
+    let begun = match begun {
         Ok(begun) => begun,
         Err(code) => return Reply::Done(refuse(&responder, code)),
     };
@@ -78,14 +77,14 @@ pub fn fetch(
         bytes_min: bound(request.min_bytes).min(bytes_max),
         wait_max: Duration::from_millis(bound(request.max_wait_ms) as u64),
     };
-    for wanted in &wanted {
-        if let Ok(log) = resolve(shard, &wanted.key) {
-            context.session().asks(shard.owner(log));
+    sessions.borrow().each_wanted(&begun, |_, wanted| {
+        if let Ok((_, owner)) = resolve(shard, &wanted.key) {
+            context.session().asks(owner);
         }
-    }
-    context.session().fetches_by(session.session_id());
+    });
+    context.session().fetches_by(begun.session_id());
     let sessions = sessions.clone();
-    Reply::in_turn(answer(Fetching { responder, sessions, context: session, wanted, terms }))
+    Reply::in_turn(answer(Fetching { responder, sessions, context: begun, terms }))
 }
 
 fn topic_ref(name: &str, id: TopicId, by_id: bool) -> TopicRef {
@@ -102,6 +101,7 @@ fn wanted(request: &FetchRequest<'_>, by_id: bool) -> Vec<Wanted> {
             bytes_max: partition.partition_max_bytes,
             leader_epoch: partition.current_leader_epoch,
             last_fetched_epoch: partition.last_fetched_epoch,
+            told: Told::NOTHING,
         }));
     }
     wanted
@@ -146,8 +146,8 @@ fn refuse_replica(responder: &Responder, request: &FetchRequest<'_>) -> Outcome 
     responder.answer(code, |writer, version| response.encode(writer, version))
 }
 
-/// The log that a partition's key means at this moment.
-fn resolve(shard: &Shard, key: &PartitionKey) -> Result<LogId, ErrorCode> {
+/// The log that a partition's key means at this moment, and who owns it.
+fn resolve(shard: &Shard, key: &PartitionKey) -> Result<(LogId, ShardId), ErrorCode> {
     let image = shard.image();
     let topic = match &key.topic {
         TopicRef::Id(id) if image.topic(*id).is_none() => return Err(ErrorCode::UnknownTopicId),
@@ -156,7 +156,7 @@ fn resolve(shard: &Shard, key: &PartitionKey) -> Result<LogId, ErrorCode> {
     };
     let log = LogId { topic, partition: PartitionIndex(key.partition) };
     match image.partition(&log) {
-        Some(_) => Ok(log),
+        Some(partition) => Ok((log, shard.placed(log, partition.shard))),
         None => Err(ErrorCode::UnknownTopicOrPartition),
     }
 }
@@ -184,60 +184,61 @@ fn part(log: LogId, wanted: &Wanted) -> FetchPart {
         bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
         leader_epoch: epoch(wanted.leader_epoch),
         last_fetched_epoch: epoch(wanted.last_fetched_epoch),
+        told: wanted.told,
     }
 }
 
 async fn answer(fetching: Fetching) -> Outcome {
-    let Fetching { responder, sessions, context, wanted, mut terms } = fetching;
+    let Fetching { responder, sessions, context, mut terms } = fetching;
     let shard = responder.shard.clone();
     // It began when all earlier responses had left.
     let queued = shard.runtime().turn_began().saturating_since(responder.arrived);
     responder.spend(Stage::Queue, queued.saturating_sub(responder.spent.get().sum()));
-    let mut results: Vec<Option<RoutedResult>> = Vec::with_capacity(wanted.len());
-    let mut parts = Vec::with_capacity(wanted.len());
-    for wanted in &wanted {
-        results.push(match resolve(&shard, &wanted.key) {
-            Ok(log) if !understands_topic(&responder, log.topic) => {
-                Some(Err(ErrorCode::UnsupportedCompressionType.into()))
-            }
-            Ok(log) => {
-                parts.push(part(log, wanted));
-                None
-            }
-            Err(code) => Some(Err(code.into())),
-        });
-    }
-    if results.iter().any(Option::is_some) {
+    let mut results: Vec<(WantedPlace, RoutedResult)> = Vec::new();
+    let mut fetches = Fetches::new(&shard);
+    let mut asked = Vec::new();
+    sessions.borrow().each_wanted(&context, |place, wanted| match resolve(&shard, &wanted.key) {
+        Ok((log, _)) if !understands_topic(&responder, log.topic) => {
+            results.push((place, Err(ErrorCode::UnsupportedCompressionType.into())));
+        }
+        Ok((log, owner)) => {
+            asked.push(place);
+            fetches.add(owner, part(log, wanted));
+        }
+        Err(code) => results.push((place, Err(code.into()))),
+    });
+    if !results.is_empty() {
         // Something is to be said at once.
         terms.wait_max = Duration::ZERO;
     }
-    let (found, time) = shard::fetch_timed(&shard, parts, terms).await;
+    let (found, time) = fetches.news(terms).await;
     responder.spend(Stage::Hop, time.hop);
     responder.spend(Stage::Poll, time.polled);
     responder.spend(Stage::Read, time.reading);
-    let mut found = found.into_iter();
+    results.extend(found.into_iter().map(|(part, result)| (asked[part], result)));
+    results.sort_unstable_by_key(|(place, _)| *place);
     let (mut externals, mut holds) = (Vec::new(), Vec::new());
     let mut first_error = ErrorCode::None;
     let mut answered: Vec<(TopicRef, Vec<PartitionData<'static>>)> = Vec::new();
-    for (wanted, result) in wanted.iter().zip(results) {
-        let result =
-            result.or_else(|| found.next()).unwrap_or(Err(ErrorCode::UnknownServerError.into()));
+    for (place, result) in results {
+        // What the client has left meanwhile is not said.
+        let Some(key) = sessions.borrow().key_at(&context, place) else { continue };
         if let (Err(failure), ErrorCode::None) = (&result, first_error) {
             first_error = failure.code;
         }
-        if !sessions.borrow_mut().must_say(&context, &wanted.key, said(&result)) {
+        if !sessions.borrow_mut().must_say(&context, &key, said(&result)) {
             continue;
         }
         let data = match result {
-            Ok(routed) => fetched(wanted.key.partition, routed, &mut externals, &mut holds),
+            Ok(routed) => fetched(key.partition, routed, &mut externals, &mut holds),
             Err(failure) => {
                 let code = in_version(failure.code, responder.version);
-                failed(wanted.key.partition, FetchFailure { code, ..failure })
+                failed(key.partition, FetchFailure { code, ..failure })
             }
         };
         match answered.last_mut() {
-            Some((topic, partitions)) if *topic == wanted.key.topic => partitions.push(data),
-            _ => answered.push((wanted.key.topic.clone(), vec![data])),
+            Some((topic, partitions)) if *topic == key.topic => partitions.push(data),
+            _ => answered.push((key.topic, vec![data])),
         }
     }
     let response = FetchResponse {
@@ -273,15 +274,13 @@ fn said(result: &RoutedResult) -> Said {
         Ok(routed) => Said {
             error: ErrorCode::None,
             bytes: routed.len,
-            high_watermark: routed.place.high_watermark,
-            log_start: routed.place.log_start,
+            place: routed.place.told(),
             notable: routed.place.diverging.is_some(),
         },
         Err(failure) => Said {
             error: failure.code,
             bytes: 0,
-            high_watermark: failure.high_watermark,
-            log_start: failure.log_start,
+            place: Told { high_watermark: failure.high_watermark, log_start: failure.log_start },
             notable: true,
         },
     }

@@ -28,8 +28,8 @@ pub struct Received {
 pub enum CallReply {
     /// Of an append.
     Append(Vec<Result<Appended, AppendFailure>>, Served),
-    /// Of a fetch; its leases go back by themselves when they are dropped.
-    Fetch(Vec<Result<Received, FetchFailure>>, Served),
+    /// Of a fetch: by the part's index in the call. Its leases go back by themselves when they are dropped.
+    Fetch(Vec<(usize, Result<Received, FetchFailure>)>, Served),
     /// Of a look-up by timestamp.
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of a look-up by epoch.
@@ -57,7 +57,7 @@ impl CallReply {
             Answer::Fetch(results, served) => CallReply::Fetch(
                 results
                     .into_iter()
-                    .map(|result| result.map(|fetched| adopt_records(fetched, returns)))
+                    .map(|(part, result)| (part, result.map(|it| adopt_records(it, returns))))
                     .collect(),
                 served,
             ),

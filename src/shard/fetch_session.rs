@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{ErrorCode, Offset, TopicId};
 use crate::runtime::clock::Monotonic;
+use crate::shard::message::Told;
 
 /// The epoch of a request that opens a session.
 pub const EPOCH_INITIAL: i32 = 0;
@@ -54,6 +55,8 @@ pub struct Wanted {
     pub leader_epoch: i32,
     /// The epoch of the last record that it fetched, -1 if none (version 12).
     pub last_fetched_epoch: i32,
+    /// What it was told before, as the session remembers it.
+    pub told: Told,
 }
 
 /// What a response would say of one partition, as far as sessions compare it.
@@ -63,19 +66,10 @@ pub struct Said {
     pub error: ErrorCode,
     /// Bytes of records.
     pub bytes: usize,
-    /// The high watermark.
-    pub high_watermark: Offset,
-    /// The first offset of the log.
-    pub log_start: Offset,
+    /// The partition's place.
+    pub place: Told,
     /// Whether a diverging epoch or another reason to respond is there.
     pub notable: bool,
-}
-
-#[derive(Debug)]
-struct Remembered {
-    wanted: Wanted,
-    high_watermark: Offset,
-    log_start: Offset,
 }
 
 /// What one client wants, and what it was told.
@@ -85,7 +79,7 @@ pub struct FetchSession {
     by_id: bool,
     used: Monotonic,
     order_next: u64,
-    order: BTreeMap<u64, Remembered>,
+    order: BTreeMap<u64, Wanted>,
     places: FxHashMap<PartitionKey, u64>,
 }
 
@@ -105,13 +99,11 @@ impl FetchSession {
         if let Some(place) = self.places.get(&wanted.key)
             && let Some(remembered) = self.order.get_mut(place)
         {
-            remembered.wanted = wanted;
+            *remembered = Wanted { told: remembered.told, ..wanted };
             return;
         }
-        let none = Offset(-1);
         self.places.insert(wanted.key.clone(), self.order_next);
-        self.order
-            .insert(self.order_next, Remembered { wanted, high_watermark: none, log_start: none });
+        self.order.insert(self.order_next, Wanted { told: Told::NOTHING, ..wanted });
         self.order_next += 1;
     }
 
@@ -125,12 +117,10 @@ impl FetchSession {
     fn must_say(&mut self, key: &PartitionKey, said: Said) -> bool {
         let Some(&place) = self.places.get(key) else { return true };
         let Some(remembered) = self.order.get_mut(&place) else { return true };
-        let changed = remembered.high_watermark != said.high_watermark
-            || remembered.log_start != said.log_start;
-        remembered.high_watermark = said.high_watermark;
-        remembered.log_start = said.log_start;
+        let changed = remembered.told != said.place;
+        remembered.told = said.place;
         if !said.error.is_none() {
-            remembered.high_watermark = Offset(-1);
+            remembered.told = Told::NOTHING;
             return true;
         }
         if said.bytes > 0 {
@@ -149,11 +139,11 @@ impl FetchSession {
 /// How the response of a fetch is to be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Context {
-    /// Without a session: everything is said and the id is 0.
-    Sessionless,
-    /// The first response of a session: everything is said.
-    Full(i32),
-    /// A later response: only what changed is said.
+    /// Without a session: everything that was asked for is said and the id is 0.
+    Sessionless(Vec<Wanted>),
+    /// The first response of a session: everything that was asked for is said.
+    Full(i32, Vec<Wanted>),
+    /// A later response: only what changed of all that the session remembers is said.
     Incremental(i32),
 }
 
@@ -161,22 +151,29 @@ impl Context {
     /// The session's id for the response.
     pub fn session_id(&self) -> i32 {
         match self {
-            Context::Sessionless => SESSION_NONE,
-            Context::Full(id) | Context::Incremental(id) => *id,
+            Context::Sessionless(_) => SESSION_NONE,
+            Context::Full(id, _) | Context::Incremental(id) => *id,
         }
     }
 }
+
+/// A partition's place among those of one request, in the order in which they are to be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WantedPlace(u64);
 
 /// The sessions of one shard.
 pub struct FetchSessions {
     sessions: FxHashMap<i32, FetchSession>,
     slots_max: usize,
+    /// No session gives way earlier, so that a full cache is not searched for each client that has no place in it.
+    evictable_from: Monotonic,
 }
 
 impl FetchSessions {
     /// At most `slots_max` sessions (`max.incremental.fetch.session.cache.slots` over the shards).
     pub fn new(slots_max: usize) -> FetchSessions {
-        FetchSessions { sessions: FxHashMap::default(), slots_max }
+        let evictable_from = Monotonic::default();
+        FetchSessions { sessions: FxHashMap::default(), slots_max, evictable_from }
     }
 
     /// How many there are.
@@ -189,21 +186,20 @@ impl FetchSessions {
         self.sessions.is_empty()
     }
 
-    /// Opens, continues or ends a session as the request says; returns how to respond and what
-    /// the client wants, in the order in which it is to be served. `fresh_id` is a random number.
+    /// Opens, continues or ends a session as the request says; returns how to respond. `fresh_id` is a random number.
     pub fn begin(
         &mut self,
         request: SessionRequest,
         now: Monotonic,
         fresh_id: u32,
-    ) -> Result<(Context, Vec<Wanted>), ErrorCode> {
+    ) -> Result<Context, ErrorCode> {
         let SessionRequest { id, epoch, by_id, wanted, forgotten } = request;
         if epoch == EPOCH_FINAL || epoch == EPOCH_INITIAL {
             self.sessions.remove(&id);
             if epoch == EPOCH_FINAL || wanted.is_empty() {
-                return Ok((Context::Sessionless, wanted));
+                return Ok(Context::Sessionless(wanted));
             }
-            return Ok((self.open(by_id, &wanted, now, fresh_id), wanted));
+            return Ok(self.open(by_id, wanted, now, fresh_id));
         }
         let session = self.sessions.get_mut(&id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
         if session.epoch != epoch {
@@ -220,28 +216,53 @@ impl FetchSessions {
         }
         if session.order.is_empty() {
             self.sessions.remove(&id);
-            return Ok((Context::Sessionless, Vec::new()));
+            return Ok(Context::Sessionless(Vec::new()));
         }
         session.epoch = if epoch == i32::MAX { 1 } else { epoch + 1 };
         session.used = now;
-        let wanted = session.order.values().map(|remembered| remembered.wanted.clone()).collect();
-        Ok((Context::Incremental(id), wanted))
+        Ok(Context::Incremental(id))
     }
 
-    fn open(&mut self, by_id: bool, wanted: &[Wanted], now: Monotonic, fresh: u32) -> Context {
+    fn open(&mut self, by_id: bool, wanted: Vec<Wanted>, now: Monotonic, fresh: u32) -> Context {
         if self.sessions.len() >= self.slots_max && !self.evict(now) {
-            return Context::Sessionless;
+            return Context::Sessionless(wanted);
         }
         let mut id = ((fresh & 0x7fff_ffff) as i32).max(1);
         while self.sessions.contains_key(&id) {
             id = if id == i32::MAX { 1 } else { id + 1 };
         }
         let mut session = FetchSession::new(by_id, now);
-        for wanted in wanted {
+        for wanted in &wanted {
             session.want(wanted.clone());
         }
         self.sessions.insert(id, session);
-        Context::Full(id)
+        Context::Full(id, wanted)
+    }
+
+    /// Shows what is wanted, in the order in which it is to be served; nothing of a session that has ended.
+    pub fn each_wanted(&self, context: &Context, mut each: impl FnMut(WantedPlace, &Wanted)) {
+        match context {
+            Context::Sessionless(wanted) | Context::Full(_, wanted) => {
+                for (place, wanted) in wanted.iter().enumerate() {
+                    each(WantedPlace(place as u64), wanted);
+                }
+            }
+            Context::Incremental(id) => {
+                let remembered = self.sessions.get(id).into_iter();
+                for (place, wanted) in remembered.flat_map(|session| &session.order) {
+                    each(WantedPlace(*place), wanted);
+                }
+            }
+        }
+    }
+
+    /// The partition that was wanted at a place; `None` if the session no longer remembers it.
+    pub fn key_at(&self, context: &Context, place: WantedPlace) -> Option<PartitionKey> {
+        let wanted = match context {
+            Context::Sessionless(wanted) | Context::Full(_, wanted) => wanted.get(place.0 as usize),
+            Context::Incremental(id) => self.sessions.get(id)?.order.get(&place.0),
+        };
+        wanted.map(|wanted| wanted.key.clone())
     }
 
     /// Takes a session out, to go on elsewhere.
@@ -259,9 +280,13 @@ impl FetchSessions {
     }
 
     fn evict(&mut self, now: Monotonic) -> bool {
+        if now < self.evictable_from {
+            return false;
+        }
         let oldest = self.sessions.iter().min_by_key(|(id, session)| (session.used, **id));
         let Some((&id, session)) = oldest else { return false };
         if now.saturating_since(session.used) < EVICTABLE_AFTER {
+            self.evictable_from = session.used + EVICTABLE_AFTER;
             return false;
         }
         self.sessions.remove(&id);
@@ -271,8 +296,8 @@ impl FetchSessions {
     /// Whether the response in `context` names the partition.
     pub fn must_say(&mut self, context: &Context, key: &PartitionKey, said: Said) -> bool {
         match context {
-            Context::Sessionless => true,
-            Context::Full(id) => {
+            Context::Sessionless(_) => true,
+            Context::Full(id, _) => {
                 if let Some(session) = self.sessions.get_mut(id) {
                     session.must_say(key, said);
                 }
@@ -315,7 +340,16 @@ mod tests {
             bytes_max: 100,
             leader_epoch: -1,
             last_fetched_epoch: -1,
+            told: Told::NOTHING,
         }
+    }
+
+    fn told(partition: i32, offset: i64, high_watermark: i64) -> Wanted {
+        Wanted { told: place(high_watermark), ..wanted(partition, offset) }
+    }
+
+    fn place(high_watermark: i64) -> Told {
+        Told { high_watermark: Offset(high_watermark), log_start: Offset(0) }
     }
 
     fn request(id: i32, epoch: i32, wanted: Vec<Wanted>) -> SessionRequest {
@@ -323,51 +357,64 @@ mod tests {
     }
 
     fn said(bytes: usize, high_watermark: i64) -> Said {
-        Said {
-            error: ErrorCode::None,
-            bytes,
-            high_watermark: Offset(high_watermark),
-            log_start: Offset(0),
-            notable: false,
-        }
+        Said { error: ErrorCode::None, bytes, place: place(high_watermark), notable: false }
     }
 
     const NOW: Monotonic = Monotonic(0);
 
+    /// The context of a request that is served, and what is wanted.
+    fn begin(
+        sessions: &mut FetchSessions,
+        request: SessionRequest,
+        fresh_id: u32,
+    ) -> (Context, Vec<Wanted>) {
+        let context = sessions.begin(request, NOW, fresh_id).expect("the request is served");
+        let (mut places, mut all) = (Vec::new(), Vec::new());
+        sessions.each_wanted(&context, |place, wanted| {
+            places.push(place);
+            all.push(wanted.clone());
+        });
+        assert!(places.is_sorted());
+        let keys = places.iter().filter_map(|place| sessions.key_at(&context, *place));
+        assert!(keys.eq(all.iter().map(|wanted| wanted.key.clone())));
+        (context, all)
+    }
+
     #[test]
     fn a_session_remembers_and_says_only_what_changed() {
         let mut sessions = FetchSessions::new(2);
-        let (context, all) = sessions
-            .begin(request(0, EPOCH_INITIAL, vec![wanted(0, 0), wanted(1, 0)]), NOW, 7)
-            .expect("a full request is served");
-        assert_eq!((context.clone(), all.len()), (Context::Full(7), 2));
+        let both = vec![wanted(0, 0), wanted(1, 0)];
+        let (context, all) = begin(&mut sessions, request(0, EPOCH_INITIAL, both.clone()), 7);
+        assert_eq!((&context, &all), (&Context::Full(7, both.clone()), &both));
         assert!(sessions.must_say(&context, &key(0), said(0, 5)));
         assert!(sessions.must_say(&context, &key(1), said(0, 5)));
 
-        let (context, all) = sessions
-            .begin(request(7, 1, vec![wanted(1, 3)]), NOW, 9)
-            .expect("the session is known");
+        let (context, all) = begin(&mut sessions, request(7, 1, vec![wanted(1, 3)]), 9);
         assert_eq!(context, Context::Incremental(7));
-        assert_eq!(all, [wanted(0, 0), wanted(1, 3)]);
+        assert_eq!(all, [told(0, 0, 5), told(1, 3, 5)]);
         assert!(!sessions.must_say(&context, &key(0), said(0, 5)));
         assert!(sessions.must_say(&context, &key(1), said(0, 6)));
         assert!(sessions.must_say(&context, &key(0), said(10, 5)));
 
-        let (_, all) = sessions.begin(request(7, 2, vec![]), NOW, 9).expect("the epoch follows");
-        assert_eq!(all, [wanted(1, 3), wanted(0, 0)], "who was served goes to the end");
+        let (_, all) = begin(&mut sessions, request(7, 2, vec![]), 9);
+        assert_eq!(all, [told(1, 3, 6), told(0, 0, 5)], "who was served goes to the end");
+
+        let failed = Said { error: ErrorCode::NotLeaderOrFollower, ..said(0, 6) };
+        assert!(sessions.must_say(&context, &key(1), failed));
+        let (_, all) = begin(&mut sessions, request(7, 3, vec![]), 9);
+        assert_eq!(all, [wanted(1, 3), told(0, 0, 5)], "after an error anything is news");
     }
 
     #[test]
     fn errors_of_a_session_are_kafkas() {
         let mut sessions = FetchSessions::new(2);
-        let begin = |sessions: &mut FetchSessions, request| {
-            sessions.begin(request, NOW, 7).map(|(context, _)| context)
-        };
+        let begin = |sessions: &mut FetchSessions, request| sessions.begin(request, NOW, 7);
         assert_eq!(
             begin(&mut sessions, request(5, 1, vec![])),
             Err(ErrorCode::FetchSessionIdNotFound)
         );
-        assert_eq!(begin(&mut sessions, request(0, 0, vec![wanted(0, 0)])), Ok(Context::Full(7)));
+        let full = Context::Full(7, vec![wanted(0, 0)]);
+        assert_eq!(begin(&mut sessions, request(0, 0, vec![wanted(0, 0)])), Ok(full));
         assert_eq!(
             begin(&mut sessions, request(7, 3, vec![])),
             Err(ErrorCode::InvalidFetchSessionEpoch)
@@ -375,7 +422,7 @@ mod tests {
         let by_id = SessionRequest { by_id: true, ..request(7, 1, vec![]) };
         assert_eq!(begin(&mut sessions, by_id), Err(ErrorCode::FetchSessionTopicIdError));
         let emptied = SessionRequest { forgotten: vec![key(0)], ..request(7, 1, vec![]) };
-        assert_eq!(begin(&mut sessions, emptied), Ok(Context::Sessionless));
+        assert_eq!(begin(&mut sessions, emptied), Ok(Context::Sessionless(Vec::new())));
         assert!(sessions.is_empty());
     }
 
@@ -390,24 +437,37 @@ mod tests {
             there.adopt(id, here.take(id).expect("it is here"), NOW);
         }
         assert!(here.is_empty());
-        let (context, all) = there.begin(request(7, 1, vec![]), NOW, 9).expect("it has moved");
+        let (context, all) = begin(&mut there, request(7, 1, vec![]), 9);
         assert_eq!((context, all), (Context::Incremental(7), vec![wanted(1, 0)]));
-        let refused = there.begin(request(8, 1, vec![]), NOW, 9).map(|(context, _)| context);
+        let refused = there.begin(request(8, 1, vec![]), NOW, 9);
         assert_eq!(refused, Err(ErrorCode::FetchSessionIdNotFound));
+    }
+
+    #[test]
+    fn nothing_is_wanted_by_a_session_that_has_ended() {
+        let mut sessions = FetchSessions::new(1);
+        begin(&mut sessions, request(0, EPOCH_INITIAL, vec![wanted(0, 0)]), 7);
+        let (context, _) = begin(&mut sessions, request(7, 1, vec![]), 9);
+        sessions.take(7).expect("it is there");
+        sessions.each_wanted(&context, |_, wanted| panic!("{wanted:?}"));
+        assert_eq!(sessions.key_at(&context, WantedPlace(0)), None);
     }
 
     #[test]
     fn a_full_cache_gives_way_only_to_time() {
         let mut sessions = FetchSessions::new(1);
         let open = |sessions: &mut FetchSessions, now, id| {
-            let (context, _) =
-                sessions.begin(request(0, 0, vec![wanted(0, 0)]), now, id).expect("served");
-            context
+            sessions.begin(request(0, 0, vec![wanted(0, 0)]), now, id).expect("served")
         };
-        assert_eq!(open(&mut sessions, NOW, 1), Context::Full(1));
-        assert_eq!(open(&mut sessions, NOW, 2), Context::Sessionless);
+        let all = vec![wanted(0, 0)];
+        assert_eq!(open(&mut sessions, NOW, 1), Context::Full(1, all.clone()));
+        assert_eq!(open(&mut sessions, NOW, 2), Context::Sessionless(all.clone()));
         let later = Monotonic(121_000_000_000);
-        assert_eq!(open(&mut sessions, later, 3), Context::Full(3));
+        assert_eq!(
+            open(&mut sessions, Monotonic(later.0 / 2), 3),
+            Context::Sessionless(all.clone())
+        );
+        assert_eq!(open(&mut sessions, later, 3), Context::Full(3, all));
         assert_eq!(sessions.len(), 1);
     }
 }

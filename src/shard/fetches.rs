@@ -4,9 +4,7 @@
 //! when one has moved. What it costs follows what becomes readable, not how long it waits.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::metrics::Metric;
@@ -58,7 +56,8 @@ impl Haste {
     }
 }
 
-/// Reads the wanted partitions of this shard, waiting as `terms` say. `progress` is told how many
+/// Reads the wanted partitions of this shard, waiting as `terms` say; what comes back are those of which there
+/// is something to say, by their index in `parts`. `progress` is told how many
 /// bytes a look has found while it goes on waiting. `into_memory` says that the answer leaves this
 /// core, where ranges of files are of no use. The time is that of the waits for more.
 pub async fn fetch_here(
@@ -68,24 +67,26 @@ pub async fn fetch_here(
     haste: &Haste,
     into_memory: bool,
     progress: impl Fn(usize),
-) -> (Vec<FetchResult>, Duration) {
+) -> (Vec<(usize, FetchResult)>, Duration) {
     let deadline = shared_deadline(shard.runtime().now(), terms.wait_max);
     let mut polled = Duration::ZERO;
     loop {
         let leaders: Vec<Option<Rc<Leader>>> =
             parts.iter().map(|part| shard.leader(part.log)).collect();
         // Listening comes before looking, so that nothing is missed in between.
-        let mut changes: Vec<Listener> = Vec::with_capacity(parts.len());
-        changes.extend(leaders.iter().flatten().map(|leader| leader.readable().listen()));
+        let news = Listener::default();
+        haste.event.tell(&news);
+        let changing = leaders.iter().flatten();
         #[cfg(test)]
-        if is_planted(Planted::SleepThroughNews) {
-            changes.clear();
+        let changing = changing.filter(|_| !is_planted(Planted::SleepThroughNews));
+        for leader in changing {
+            leader.readable().tell(&news);
         }
-        let hurried = haste.event.listen();
         let (results, limited) =
             read_all(shard, parts, &leaders, terms.bytes_max, into_memory).await;
-        let bytes: usize = results.iter().flatten().map(|fetched| fetched.records.len()).sum();
-        let must_answer = results.iter().any(|result| {
+        let found = results.iter().flat_map(|(_, result)| result);
+        let bytes: usize = found.map(|fetched| fetched.records.len()).sum();
+        let must_answer = results.iter().any(|(_, result)| {
             result.as_ref().map_or(true, |fetched| fetched.place.diverging.is_some())
         });
         // Where memory is short there may be more than was found.
@@ -95,16 +96,21 @@ pub async fn fetch_here(
             shard.metrics().fetched(bytes);
             return (results, polled);
         }
-        drop(results);
+        // What was found must not be held by who waits; that nothing was is still true if nothing was heard.
+        let nothing = (bytes == 0).then_some(results);
         if bytes > 0 {
             progress(bytes);
         }
         let timer = shard.runtime().sleep_until(deadline);
         let waiting = shard.metrics().one_more(Metric::FetchesWaiting);
         let began = shard.runtime().turn_began();
-        select2(select2(any(changes), hurried), timer).await;
+        let heard = select2(news, timer).await.left().is_some();
         polled += shard.runtime().turn_began().saturating_since(began);
         drop(waiting);
+        if let Some(nothing) = nothing.filter(|_| !heard) {
+            shard.metrics().fetched(0);
+            return (nothing, polled);
+        }
     }
 }
 
@@ -119,19 +125,19 @@ fn shared_deadline(now: Monotonic, wait_max: Duration) -> Monotonic {
     }
 }
 
-/// Reads each part in turn; true if less was read than wanted, because answers hold too much.
+/// Reads each part in turn, and keeps what is news; true if less was read than wanted, because answers hold too much.
 async fn read_all(
     shard: &Shard,
     parts: &[FetchPart],
     leaders: &[Option<Rc<Leader>>],
     bytes_max: usize,
     into_memory: bool,
-) -> (Vec<FetchResult>, bool) {
+) -> (Vec<(usize, FetchResult)>, bool) {
     let mut limited = false;
     let mut left = bytes_max;
     let mut at_least_one = true;
-    let mut results = Vec::with_capacity(parts.len());
-    for (part, leader) in parts.iter().zip(leaders) {
+    let mut results = Vec::new();
+    for (index, (part, leader)) in parts.iter().zip(leaders).enumerate() {
         let result = match leader {
             Some(leader) => {
                 let (wanted, allowed) = (left.min(part.bytes_max), shard.answer_allowance());
@@ -141,13 +147,18 @@ async fn read_all(
             }
             None => Err(ErrorCode::UnknownTopicOrPartition.into()),
         };
+        let is_news = result.as_ref().map_or(true, |fetched| {
+            !fetched.records.is_empty() || fetched.place.is_news(part.told)
+        });
         if let Ok(fetched) = &result
             && !fetched.records.is_empty()
         {
             at_least_one = false;
             left = left.saturating_sub(fetched.records.len());
         }
-        results.push(result);
+        if is_news {
+            results.push((index, result));
+        }
     }
     (results, limited)
 }
@@ -211,16 +222,6 @@ fn code_of(error: &ReadError) -> ErrorCode {
             ErrorCode::KafkaStorageError
         }
     }
-}
-
-/// Completes when the first of `changes` does; never if there are none.
-async fn any(mut changes: Vec<Listener>) {
-    poll_fn(|context| {
-        let fired =
-            changes.iter_mut().any(|change| std::pin::Pin::new(change).poll(context).is_ready());
-        if fired { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ fn refusal(call: &Call) -> Answer {
             Answer::Append(parts.iter().map(|_| Err(code.into())).collect(), Served::default())
         }
         Call::Fetch(fetch) => {
-            let results = fetch.parts.iter().map(|_| Err(code.into())).collect();
+            let results = (0..fetch.parts.len()).map(|part| (part, Err(code.into()))).collect();
             Answer::Fetch(results, Served::default())
         }
         Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),
@@ -167,7 +167,7 @@ async fn fetch_for(
         place: fetched.place,
         records: fetched.records.into_parts().into_iter().filter_map(|p| lend(shard, p)).collect(),
     };
-    let results = results.into_iter().map(|result| result.map(lend)).collect();
+    let results = results.into_iter().map(|(part, result)| (part, result.map(lend))).collect();
     let took = shard.runtime().turn_began().saturating_since(began);
     Answer::Fetch(results, Served { took, polled })
 }

@@ -88,12 +88,12 @@ pub enum Call {
     Coordinate(LogId, Box<coordinator::Request>),
 }
 
-/// The answer to the call of the same name, part by part in the call's order.
+/// The answer to the call of the same name; if not said otherwise, part by part in the call's order.
 pub enum Answer {
     /// Of [`Call::Append`].
     Append(Vec<Result<Appended, AppendFailure>>, Served),
-    /// Of [`Call::Fetch`].
-    Fetch(Vec<Result<RemoteFetched, FetchFailure>>, Served),
+    /// Of [`Call::Fetch`]: the parts of which there is something to say, by their index in the call.
+    Fetch(Vec<(usize, Result<RemoteFetched, FetchFailure>)>, Served),
     /// Of [`Call::Offsets`].
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of [`Call::EpochEnds`].
@@ -174,6 +174,22 @@ pub struct FetchPart {
     pub leader_epoch: Option<LeaderEpoch>,
     /// The epoch of the last record that it has.
     pub last_fetched_epoch: Option<LeaderEpoch>,
+    /// What it knows of the partition: as long as that holds and there are no records, it is not answered.
+    pub told: Told,
+}
+
+/// What a client was last told of a partition's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The offset up to which consumers may read.
+    pub high_watermark: Offset,
+    /// The first offset of the log.
+    pub log_start: Offset,
+}
+
+impl Told {
+    /// It was told nothing, so that anything is news.
+    pub const NOTHING: Told = Told { high_watermark: Offset(-1), log_start: Offset(-1) };
 }
 
 /// The bounds of a fetch.
@@ -196,6 +212,18 @@ pub struct FetchedPlace {
     pub log_start: Offset,
     /// Set when the client's log has another history: cut to this epoch and end offset.
     pub diverging: Option<EpochEnd>,
+}
+
+impl FetchedPlace {
+    /// What a client knows that is told of it.
+    pub fn told(&self) -> Told {
+        Told { high_watermark: self.high_watermark, log_start: self.log_start }
+    }
+
+    /// Whether there is something to say to a client that knows `told`.
+    pub fn is_news(&self, told: Told) -> bool {
+        self.diverging.is_some() || self.told() != told
+    }
 }
 
 /// Records on their way to another core.

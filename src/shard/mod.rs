@@ -8,6 +8,7 @@
 mod answer_memory;
 mod appends;
 mod calls;
+mod fetch_router;
 pub mod fetch_session;
 mod fetch_sum;
 mod fetches;
@@ -25,6 +26,7 @@ mod settings;
 mod state;
 
 pub use answer_memory::AnswerHold;
+pub use fetch_router::{FetchTime, Fetches, Routed, RoutedResult, fetch};
 pub use groups::{GroupAnswer, coordinate, coordinator_of, list_groups};
 pub use lookups::{
     TIMESTAMP_EARLIEST, TIMESTAMP_EARLIEST_LOCAL, TIMESTAMP_EARLIEST_PENDING, TIMESTAMP_LATEST,
@@ -34,12 +36,12 @@ pub use mailbox::serve;
 pub use message::{
     AppendFailure, Appended, EpochEnd, EpochQuery, FetchFailure, FetchPart, FetchTerms,
     FetchedPlace, Message, MovedClient, MovedConnection, OffsetFound, OffsetQuery, RecordDeletion,
+    Told,
 };
 pub use placement::owner;
 pub use retention::{Passed, RetentionSettings, expire_segments, retain};
 pub use router::{
-    Appends, AppendsDone, FetchTime, Routed, RoutedResult, SentAppends, delete_records, epoch_ends,
-    fetch, fetch_timed, log_sizes, offsets,
+    Appends, AppendsDone, SentAppends, delete_records, epoch_ends, log_sizes, offsets,
 };
 pub use settings::{
     AdvertisedListener, CoordinationSettings, OffsetsTopic, Settings, SharedSettings,

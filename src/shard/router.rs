@@ -10,21 +10,16 @@ use bytes::Bytes;
 
 use crate::model::{ErrorCode, LogId, Offset, ShardId};
 use crate::runtime::Monotonic;
-use crate::runtime::memory::Piece;
 use crate::runtime::sync::{join_all, oneshot};
-use crate::shard::answer_memory::AnswerHold;
 use crate::shard::appends::{LocalAppend, append_here};
-use crate::shard::calls::{CallReply, Received};
-use crate::shard::fetch_sum::FetchSum;
-use crate::shard::fetches::{Fetched, Haste, fetch_here};
+use crate::shard::calls::CallReply;
 use crate::shard::lookups;
 use crate::shard::message::{
-    AppendFailure, AppendPart, Appended, Call, EpochEnd, EpochQuery, FetchCall, FetchFailure,
-    FetchPart, FetchTerms, FetchedPlace, Message, OffsetFound, OffsetQuery, RecordDeletion, Served,
+    AppendFailure, AppendPart, Appended, Call, EpochEnd, EpochQuery, Message, OffsetFound,
+    OffsetQuery, RecordDeletion,
 };
 use crate::shard::retention;
 use crate::shard::state::Shard;
-use crate::storage::ReadPart;
 
 /// Batches on their way into their logs: first add each in order, then send, then wait.
 pub struct Appends {
@@ -150,44 +145,6 @@ pub struct AppendsDone {
     pub hop: Duration,
 }
 
-/// Records of one partition, wherever it lives.
-pub struct Routed {
-    /// The partition's place.
-    pub place: FetchedPlace,
-    /// The records.
-    pub parts: Vec<ReadPart>,
-    /// Their length in bytes.
-    pub len: usize,
-    /// Counts what they hold, until the answer has left.
-    pub hold: AnswerHold,
-}
-
-impl From<Fetched> for Routed {
-    fn from(fetched: Fetched) -> Routed {
-        let len = fetched.records.len();
-        Routed {
-            place: fetched.place,
-            parts: fetched.records.into_parts(),
-            len,
-            hold: fetched.hold,
-        }
-    }
-}
-
-impl Routed {
-    /// Of another shard: what it has lent, it counts itself.
-    fn received(shard: &Shard, received: Received) -> Routed {
-        let len = received.pieces.iter().map(|piece| piece.len()).sum();
-        let own = received.pieces.iter().filter(|piece| !matches!(piece, Piece::Borrowed(_)));
-        let hold = shard.answers().hold(own.map(Piece::memory).sum());
-        let parts = received.pieces.into_iter().map(ReadPart::Piece).collect();
-        Routed { place: received.place, parts, len, hold }
-    }
-}
-
-/// What a fetch finds in one partition, wherever it lives.
-pub type RoutedResult = Result<Routed, FetchFailure>;
-
 /// The parts of one request that one shard owns, and their places in the request.
 struct Group<T> {
     owner: ShardId,
@@ -223,109 +180,6 @@ fn reorder<T>(count: usize, groups: Vec<(Vec<usize>, Vec<T>)>, missing: impl Fn(
         }
     }
     ordered.into_iter().map(|result| result.unwrap_or_else(&missing)).collect()
-}
-
-/// Where the time of a fetch went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FetchTime {
-    /// On the way to other shards and back.
-    pub hop: Duration,
-    /// Waiting for records that were not there.
-    pub polled: Duration,
-    /// The rest: reading.
-    pub reading: Duration,
-}
-
-/// Fetches from every shard that owns one of `parts`.
-pub async fn fetch(
-    shard: &Rc<Shard>,
-    parts: Vec<FetchPart>,
-    terms: FetchTerms,
-) -> Vec<RoutedResult> {
-    fetch_timed(shard, parts, terms).await.0
-}
-
-/// Fetches likewise, and tells where the time went.
-pub async fn fetch_timed(
-    shard: &Rc<Shard>,
-    parts: Vec<FetchPart>,
-    terms: FetchTerms,
-) -> (Vec<RoutedResult>, FetchTime) {
-    let count = parts.len();
-    let began = shard.runtime().turn_began();
-    let since = move || shard.runtime().turn_began().saturating_since(began);
-    let bounds: Vec<usize> = parts.iter().map(|part| part.bytes_max).collect();
-    // Without partitions there is nothing to wait for, as in Kafka.
-    let groups = group_by_owner(shard, parts, |part| part.log);
-    let alone = groups.len() == 1;
-    let haste = Haste::new();
-    let sum = FetchSum::new(shard, terms.bytes_min, haste.clone());
-    let mut waits = Vec::with_capacity(groups.len());
-    for group in groups {
-        let call = (group.owner != shard.id()).then(|| {
-            let (id, receiver) = shard.calls().open(Some(sum.clone()));
-            sum.includes(group.owner, id);
-            let parts = group.parts.clone();
-            shard.send(group.owner, Message::Call(id, Call::Fetch(FetchCall { parts, terms })));
-            receiver
-        });
-        let (sum, haste) = (sum.clone(), haste.clone());
-        waits.push(async move {
-            let (results, served) = match call {
-                Some(receiver) => receive(shard, receiver).await,
-                None => {
-                    let tell = |bytes| {
-                        if !alone {
-                            sum.report(None, bytes)
-                        }
-                    };
-                    let (found, polled) =
-                        fetch_here(shard, &group.parts, terms, &haste, false, tell).await;
-                    let results = found.into_iter().map(|result| result.map(Routed::from));
-                    (results.collect(), Served { took: since(), polled })
-                }
-            };
-            sum.hurry();
-            ((group.places, results), (since().saturating_sub(served.took), served.polled))
-        });
-    }
-    let (answered, times): (Vec<_>, Vec<_>) = join_all(waits).await.into_iter().unzip();
-    let hop = times.iter().map(|(hop, _)| *hop).max().unwrap_or_default();
-    let polled = times.iter().map(|(_, polled)| *polled).max().unwrap_or_default();
-    let reading = since().saturating_sub(hop + polled);
-    let mut results =
-        reorder(count, answered, || Err(FetchFailure::from(ErrorCode::UnknownServerError)));
-    if !alone {
-        limit(&mut results, &bounds, terms.bytes_max);
-    }
-    (results, FetchTime { hop, polled, reading })
-}
-
-async fn receive(
-    shard: &Shard,
-    receiver: oneshot::Receiver<CallReply>,
-) -> (Vec<RoutedResult>, Served) {
-    match receiver.await {
-        Some(CallReply::Fetch(results, served)) => {
-            let routed = |received| Routed::received(shard, received);
-            (results.into_iter().map(|result| result.map(routed)).collect(), served)
-        }
-        _ => (Vec::new(), Served::default()),
-    }
-}
-
-/// Each shard kept to the bounds alone, and returned its first batch whatever its size: drops what
-/// goes over them together, behind the first records.
-fn limit(results: &mut [RoutedResult], bounds: &[usize], bytes_max: usize) {
-    let mut sum = 0;
-    for (result, bound) in results.iter_mut().zip(bounds) {
-        let Ok(routed) = result else { continue };
-        if sum > 0 && routed.len > bytes_max.saturating_sub(sum).min(*bound) {
-            routed.parts.clear();
-            routed.len = 0;
-        }
-        sum += routed.len;
-    }
 }
 
 /// Asks the owner of each of `parts`, this shard by `here`, and puts the answers into the parts' order.

@@ -238,6 +238,11 @@ impl Shard {
     /// The shard that owns a partition.
     pub fn owner(&self, log: LogId) -> ShardId {
         let named = self.image.borrow().partition(&log).and_then(|partition| partition.shard);
+        self.placed(log, named)
+    }
+
+    /// The same where the metadata has been asked already: `named` is what it says of the partition.
+    pub fn placed(&self, log: LogId, named: Option<ShardId>) -> ShardId {
         placement::owner(log, named, self.place.shard_count)
     }
 

@@ -16,7 +16,7 @@ use crate::runtime::sync::Queue;
 use crate::runtime::{AlignedBuf, Lane};
 use crate::shard::{
     self, Appends, EpochQuery, FetchPart, FetchTerms, OffsetQuery, RecordDeletion, Routed,
-    RoutedResult, SentAppends, Shard, TIMESTAMP_EARLIEST, TIMESTAMP_LATEST,
+    RoutedResult, SentAppends, Shard, TIMESTAMP_EARLIEST, TIMESTAMP_LATEST, Told,
 };
 use crate::storage::ReadPart;
 
@@ -306,6 +306,7 @@ fn ask(life: &Life, log: LogId, position: Option<i64>) -> Option<(FetchPart, Ask
         bytes_max: [1, 600, 6000, 200 * KIB][life.choice(4) as usize],
         leader_epoch,
         last_fetched_epoch: None,
+        told: Told::NOTHING,
     };
     Some((part, asked))
 }
@@ -419,6 +420,7 @@ pub async fn read_whole(life: &Life, shard: &Rc<Shard>, log: LogId) -> (i64, i64
             bytes_max: 64 * KIB,
             leader_epoch: None,
             last_fetched_epoch: None,
+            told: Told::NOTHING,
         };
         let terms = FetchTerms { bytes_max: 64 * KIB, bytes_min: 1, wait_max: Duration::ZERO };
         let mut results = shard::fetch(shard, vec![part], terms).await;

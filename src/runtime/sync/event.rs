@@ -37,7 +37,13 @@ impl Event {
 
     /// Listens from now on: take the listener first, then check the condition, then await it.
     pub fn listen(&self) -> Listener {
-        let ear = Rc::new(Ear::default());
+        let listener = Listener::default();
+        self.tell(&listener);
+        listener
+    }
+
+    /// Has `listener` hear this event, too, from now on: one listener can wait for the first of many.
+    pub fn tell(&self, listener: &Listener) {
         let mut ears = self.ears.borrow_mut();
         // Listeners that were dropped without being notified must not pile up. Those that still listen get as much
         // room again, so that each look through them is paid for by as many calls.
@@ -46,8 +52,7 @@ impl Event {
             let listening = ears.len();
             ears.reserve(listening);
         }
-        ears.push_back(Rc::downgrade(&ear));
-        Listener(ear)
+        ears.push_back(Rc::downgrade(&listener.0));
     }
 
     /// Wakes every listener, in the order in which they began to listen.
@@ -77,7 +82,9 @@ impl std::fmt::Debug for Event {
     }
 }
 
-/// Completes at the first notification after it was made.
+/// Completes at the first notification, of any event that it hears, after it began to listen. The default one hears
+/// none.
+#[derive(Default)]
 pub struct Listener(Rc<Ear>);
 
 impl Future for Listener {
@@ -105,6 +112,19 @@ mod tests {
         assert!(poll_now(&mut listener).is_none());
         event.notify_all();
         assert!(poll_now(&mut listener).is_some());
+    }
+
+    #[test]
+    fn a_listener_hears_the_first_of_many_events() {
+        let events: [Event; 3] = Default::default();
+        for first in 0..events.len() {
+            let mut listener = Listener::default();
+            assert!(poll_now(&mut listener).is_none());
+            events.iter().for_each(|event| event.tell(&listener));
+            assert!(poll_now(&mut listener).is_none());
+            events[first].notify_all();
+            assert!(poll_now(&mut listener).is_some());
+        }
     }
 
     #[test]
