@@ -20,7 +20,8 @@
 //! `shard/router` finds the owner, where needed `shard/mailbox` takes it on the owning core,
 //! `replication/leader` gives it its turn, `storage/log` its offset and its place in memory,
 //! `storage/journal` commits it with all batches of the same tick, and `server/pipeline` answers in
-//! request order. A fetch goes the same way and comes back as leases on that memory.
+//! request order. A fetch goes the same way, by `shard/fetch_router`, and comes back as leases on that
+//! memory.
 //!
 //! **Threads.** One thread a shard, pinned to a core, runs everything of its partitions; the control
 //! thread runs the metadata quorum; the admin thread serves HTTP. Nothing mutable is shared: values

@@ -271,18 +271,8 @@ fn topic_response<'a>(
 
 fn said(result: &RoutedResult) -> Said {
     match result {
-        Ok(routed) => Said {
-            error: ErrorCode::None,
-            bytes: routed.len,
-            place: routed.place.told(),
-            notable: routed.place.diverging.is_some(),
-        },
-        Err(failure) => Said {
-            error: failure.code,
-            bytes: 0,
-            place: Told { high_watermark: failure.high_watermark, log_start: failure.log_start },
-            notable: true,
-        },
+        Ok(routed) => Said::Found(routed.place, routed.len),
+        Err(_) => Said::Failure,
     }
 }
 

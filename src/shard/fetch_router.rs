@@ -10,6 +10,7 @@ use crate::model::{ErrorCode, ShardId};
 use crate::runtime::memory::Piece;
 use crate::runtime::sync::{join_all, oneshot};
 use crate::shard::answer_memory::AnswerHold;
+use crate::shard::by_owner::{ByOwner, Group};
 use crate::shard::calls::{CallReply, Received};
 use crate::shard::fetch_sum::FetchSum;
 use crate::shard::fetches::{FetchResult, Fetched, Haste, fetch_here};
@@ -71,44 +72,30 @@ pub struct FetchTime {
 /// A fetch in the making: first add each partition in order, then fetch.
 pub struct Fetches {
     shard: Rc<Shard>,
-    count: usize,
-    groups: Vec<Group>,
-}
-
-/// What one shard owns of it, and its places in the request.
-struct Group {
-    owner: ShardId,
-    places: Vec<usize>,
-    parts: Vec<FetchPart>,
+    parts: ByOwner<FetchPart>,
 }
 
 impl Fetches {
     /// A fetch of nothing yet.
     pub fn new(shard: &Rc<Shard>) -> Fetches {
-        Fetches { shard: shard.clone(), count: 0, groups: Vec::new() }
+        Fetches { shard: shard.clone(), parts: ByOwner::new() }
     }
 
     /// Adds a partition that `owner` owns.
     pub fn add(&mut self, owner: ShardId, part: FetchPart) {
-        let place = self.count;
-        self.count += 1;
-        match self.groups.iter_mut().find(|group| group.owner == owner) {
-            Some(group) => {
-                group.places.push(place);
-                group.parts.push(part);
-            }
-            None => self.groups.push(Group { owner, places: vec![place], parts: vec![part] }),
-        }
+        self.parts.add(owner, part);
     }
 
     /// Fetches, and tells where the time went. What comes back are the partitions of which there is something
     /// to say, each with its place among those that were added and in their order.
     pub async fn news(self, terms: FetchTerms) -> (Vec<(usize, RoutedResult)>, FetchTime) {
-        let Fetches { shard, count, groups } = self;
+        let Fetches { shard, parts } = self;
         let shard = &shard;
         let began = shard.runtime().turn_began();
         let since = move || shard.runtime().turn_began().saturating_since(began);
+        let count = parts.count();
         // Without partitions there is nothing to wait for, as in Kafka.
+        let groups = parts.into_groups();
         let alone = groups.len() == 1;
         let bounds = if alone { Vec::new() } else { bounds(count, &groups) };
         let haste = Haste::new();
@@ -172,7 +159,7 @@ pub async fn fetch(
 }
 
 /// The most bytes of each partition, in the order of the request.
-fn bounds(count: usize, groups: &[Group]) -> Vec<usize> {
+fn bounds(count: usize, groups: &[Group<FetchPart>]) -> Vec<usize> {
     let mut bounds = vec![0; count];
     for (place, part) in groups.iter().flat_map(|group| group.places.iter().zip(&group.parts)) {
         bounds[*place] = part.bytes_max;

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{ErrorCode, Offset, TopicId};
 use crate::runtime::clock::Monotonic;
-use crate::shard::message::Told;
+use crate::shard::message::{FetchedPlace, Told};
 
 /// The epoch of a request that opens a session.
 pub const EPOCH_INITIAL: i32 = 0;
@@ -61,15 +61,11 @@ pub struct Wanted {
 
 /// What a response would say of one partition, as far as sessions compare it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// An error is always said.
-    pub error: ErrorCode,
-    /// Bytes of records.
-    pub bytes: usize,
-    /// The partition's place.
-    pub place: Told,
-    /// Whether a diverging epoch or another reason to respond is there.
-    pub notable: bool,
+pub enum Said {
+    /// An error, which is always said.
+    Failure,
+    /// Its place, and so many bytes of records.
+    Found(FetchedPlace, usize),
 }
 
 /// What one client wants, and what it was told.
@@ -117,13 +113,13 @@ impl FetchSession {
     fn must_say(&mut self, key: &PartitionKey, said: Said) -> bool {
         let Some(&place) = self.places.get(key) else { return true };
         let Some(remembered) = self.order.get_mut(&place) else { return true };
-        let changed = remembered.told != said.place;
-        remembered.told = said.place;
-        if !said.error.is_none() {
+        let Said::Found(found, bytes) = said else {
             remembered.told = Told::NOTHING;
             return true;
-        }
-        if said.bytes > 0 {
+        };
+        let is_news = found.is_news(remembered.told);
+        remembered.told = found.told();
+        if bytes > 0 {
             // Who was served goes to the end, so that a full response starves nobody.
             if let Some(served) = self.order.remove(&place) {
                 self.order.insert(self.order_next, served);
@@ -132,7 +128,7 @@ impl FetchSession {
             }
             return true;
         }
-        changed || said.notable
+        is_news
     }
 }
 
@@ -285,8 +281,8 @@ impl FetchSessions {
         }
         let oldest = self.sessions.iter().min_by_key(|(id, session)| (session.used, **id));
         let Some((&id, session)) = oldest else { return false };
-        if now.saturating_since(session.used) < EVICTABLE_AFTER {
-            self.evictable_from = session.used + EVICTABLE_AFTER;
+        self.evictable_from = session.used + EVICTABLE_AFTER;
+        if now < self.evictable_from {
             return false;
         }
         self.sessions.remove(&id);
@@ -357,7 +353,8 @@ mod tests {
     }
 
     fn said(bytes: usize, high_watermark: i64) -> Said {
-        Said { error: ErrorCode::None, bytes, place: place(high_watermark), notable: false }
+        let Told { high_watermark, log_start } = place(high_watermark);
+        Said::Found(FetchedPlace { high_watermark, log_start, diverging: None }, bytes)
     }
 
     const NOW: Monotonic = Monotonic(0);
@@ -399,8 +396,7 @@ mod tests {
         let (_, all) = begin(&mut sessions, request(7, 2, vec![]), 9);
         assert_eq!(all, [told(1, 3, 6), told(0, 0, 5)], "who was served goes to the end");
 
-        let failed = Said { error: ErrorCode::NotLeaderOrFollower, ..said(0, 6) };
-        assert!(sessions.must_say(&context, &key(1), failed));
+        assert!(sessions.must_say(&context, &key(1), Said::Failure));
         let (_, all) = begin(&mut sessions, request(7, 3, vec![]), 9);
         assert_eq!(all, [wanted(1, 3), told(0, 0, 5)], "after an error anything is news");
     }

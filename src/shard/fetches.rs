@@ -147,16 +147,11 @@ async fn read_all(
             }
             None => Err(ErrorCode::UnknownTopicOrPartition.into()),
         };
-        let is_news = result.as_ref().map_or(true, |fetched| {
-            !fetched.records.is_empty() || fetched.place.is_news(part.told)
-        });
-        if let Ok(fetched) = &result
-            && !fetched.records.is_empty()
-        {
-            at_least_one = false;
-            left = left.saturating_sub(fetched.records.len());
-        }
-        if is_news {
+        let bytes = result.as_ref().map_or(0, |fetched| fetched.records.len());
+        at_least_one &= bytes == 0;
+        left = left.saturating_sub(bytes);
+        let is_silent = result.as_ref().is_ok_and(|fetched| !fetched.place.is_news(part.told));
+        if bytes > 0 || !is_silent {
             results.push((index, result));
         }
     }

@@ -7,6 +7,7 @@
 
 mod answer_memory;
 mod appends;
+mod by_owner;
 mod calls;
 mod fetch_router;
 pub mod fetch_session;

@@ -12,6 +12,7 @@ use crate::model::{ErrorCode, LogId, Offset, ShardId};
 use crate::runtime::Monotonic;
 use crate::runtime::sync::{join_all, oneshot};
 use crate::shard::appends::{LocalAppend, append_here};
+use crate::shard::by_owner::ByOwner;
 use crate::shard::calls::CallReply;
 use crate::shard::lookups;
 use crate::shard::message::{
@@ -145,32 +146,6 @@ pub struct AppendsDone {
     pub hop: Duration,
 }
 
-/// The parts of one request that one shard owns, and their places in the request.
-struct Group<T> {
-    owner: ShardId,
-    places: Vec<usize>,
-    parts: Vec<T>,
-}
-
-fn group_by_owner<T>(
-    shard: &Shard,
-    parts: impl IntoIterator<Item = T>,
-    log: impl Fn(&T) -> LogId,
-) -> Vec<Group<T>> {
-    let mut groups: Vec<Group<T>> = Vec::new();
-    for (place, part) in parts.into_iter().enumerate() {
-        let owner = shard.owner(log(&part));
-        match groups.iter_mut().find(|group| group.owner == owner) {
-            Some(group) => {
-                group.places.push(place);
-                group.parts.push(part);
-            }
-            None => groups.push(Group { owner, places: vec![place], parts: vec![part] }),
-        }
-    }
-    groups
-}
-
 /// Puts the results of the groups back into the order of the request.
 fn reorder<T>(count: usize, groups: Vec<(Vec<usize>, Vec<T>)>, missing: impl Fn() -> T) -> Vec<T> {
     let mut ordered: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
@@ -193,7 +168,11 @@ async fn ask_owners<P: Clone, T>(
 ) -> Vec<Result<T, ErrorCode>> {
     let count = parts.len();
     let (here, results) = (&here, &results);
-    let asked = group_by_owner(shard, parts, log).into_iter().map(|group| {
+    let mut grouped = ByOwner::new();
+    for part in parts {
+        grouped.add(shard.owner(log(&part)), part);
+    }
+    let asked = grouped.into_groups().into_iter().map(|group| {
         let reply =
             (group.owner != shard.id()).then(|| shard.call(group.owner, call(group.parts.clone())));
         async move {
