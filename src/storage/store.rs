@@ -61,6 +61,9 @@ const FIRST_OWNER: OwnerEpoch = OwnerEpoch(1);
 const PRODUCERS_EXPIRED_EVERY: Duration = Duration::from_secs(600);
 /// Logs that are looked at before other tasks get their turn.
 const LOGS_PER_TURN: usize = 64;
+/// Fresh memory is taken without further ado for what the journal may hold, and as much again for what
+/// readers that follow want; for more only where caches give nothing back, or where a reader has missed it.
+const QUOTA_JOURNALS: usize = 2;
 /// The least memory for chunks with which a store opens: what is not checkpointed is in chunks.
 const ARENA_BYTES_MIN: usize = MIB;
 
@@ -186,6 +189,8 @@ impl Store {
         synced.map_err(|error| StoreError::Directory { path: options.dir.clone(), error })?;
         let (epoch, slot) = (options.journal.identity.epoch, options.journal.identity.slot);
         let journal_bytes = options.journal.file_bytes * u64::from(options.journal.file_count);
+        let quota = usize::try_from(journal_bytes).unwrap_or(usize::MAX);
+        runtime.arena().limit(quota.saturating_mul(QUOTA_JOURNALS));
         let journal = Journal::open(runtime, options.journal).await?;
         let engine =
             Rc::new(Engine::new(runtime.clone(), journal, options.dir, options.open_segments_max));

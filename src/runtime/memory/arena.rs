@@ -3,6 +3,10 @@
 //! Address space is reserved for the whole cap, pages come when they are first written, and
 //! regions that stay free for a while are punched out of the file again. No ring ever has this
 //! memory registered: after a punch a fixed write would send the old page.
+//!
+//! Fresh pages cost more than anything that is done with them (the kernel clears them, and under a
+//! hypervisor the host has to find them first), so an arena takes them only up to a quota, which whoever
+//! can give memory back instead raises with [`Arena::extend`].
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -26,6 +30,10 @@ pub(super) struct ArenaCore {
     base: NonNull<u8>,
     bytes_max: usize,
     bytes_used: Cell<usize>,
+    /// The quota that the arena never falls below.
+    quota_min: Cell<usize>,
+    /// Up to here fresh memory is taken without further ado.
+    quota: Cell<usize>,
     blocks: RefCell<FreeBlocks>,
     freed: Event,
     file: OwnedFd,
@@ -64,6 +72,8 @@ impl Arena {
             base,
             bytes_max,
             bytes_used: Cell::new(0),
+            quota_min: Cell::new(bytes_max),
+            quota: Cell::new(bytes_max),
             blocks: RefCell::new(FreeBlocks::new(regions)),
             freed: Event::new(),
             file,
@@ -71,13 +81,14 @@ impl Arena {
     }
 
     /// Takes a chunk of `bytes`, a power of two from [`CHUNK_BYTES_MIN`] to [`CHUNK_BYTES_MAX`];
-    /// none if the cap is reached or no free piece is that large (a smaller one may be there).
+    /// none if the quota is used up or no free piece is that large (a smaller one may be there).
     pub fn alloc(&self, bytes: usize) -> Option<Chunk> {
         assert!(
             bytes.is_power_of_two() && (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(&bytes),
             "{bytes} is not a chunk's size"
         );
-        let at = self.0.blocks.borrow_mut().take(bytes)?;
+        let fresh = self.bytes_touched() + REGION_BYTES <= self.0.quota.get();
+        let at = self.0.blocks.borrow_mut().take(bytes, fresh)?;
         self.0.bytes_used.set(self.0.bytes_used.get() + bytes);
         Some(Chunk::new(self.0.clone(), at, bytes))
     }
@@ -97,6 +108,38 @@ impl Arena {
         self.0.bytes_max
     }
 
+    /// Bytes of regions that hold memory, whether chunks use it or not.
+    pub fn bytes_touched(&self) -> usize {
+        self.0.bytes_max - self.0.blocks.borrow().untouched_regions() * REGION_BYTES
+    }
+
+    /// Up to here, in bytes, fresh memory is taken; without [`Arena::limit`] that is the cap.
+    pub fn quota(&self) -> usize {
+        self.0.quota.get()
+    }
+
+    /// Sets the quota, and what it falls back to, to `bytes` or the cap.
+    pub fn limit(&self, bytes: usize) {
+        let quota = bytes.next_multiple_of(REGION_BYTES).clamp(REGION_BYTES, self.0.bytes_max);
+        self.0.quota_min.set(quota);
+        self.0.quota.set(quota);
+    }
+
+    /// Raises the quota by `bytes`, as far as the cap allows; `false` if it is there already.
+    ///
+    /// What is not used until the next [`Arena::trim`] is forfeited.
+    pub fn extend(&self, bytes: usize) -> bool {
+        let quota = self.0.quota.get();
+        let more = bytes.min(self.0.bytes_max - quota);
+        self.0.quota.set(quota + more);
+        more > 0
+    }
+
+    /// Raises the quota by as much as the largest chunk may need.
+    pub fn extend_once(&self) -> bool {
+        self.extend(REGION_BYTES)
+    }
+
     /// Gives memory that no chunk used since the last call back to the kernel, a few MiB at most;
     /// returns whether there may be more to give later.
     ///
@@ -113,7 +156,11 @@ impl Arena {
             }
         }
         blocks.begin_idle_period();
-        blocks.idle_regions() > 0
+        let has_idle = blocks.idle_regions() > 0;
+        drop(blocks);
+        // What was given back has to be asked for anew.
+        self.0.quota.set(self.bytes_touched().max(self.0.quota_min.get()));
+        has_idle
     }
 
     /// Bytes of the memory file that are resident.
@@ -211,6 +258,29 @@ mod tests {
         let again = arena.alloc(4 * KIB).expect("all is free");
         again.append(b"fresh");
         assert_eq!(&*again.lease(0..5), b"fresh");
+    }
+
+    #[test]
+    fn fresh_memory_is_taken_up_to_the_quota() {
+        let arena = Arena::new(4 * MIB).expect("memory is there");
+        arena.limit(MIB + 5);
+        let mut all: Vec<_> = (0..16).filter_map(|_| arena.alloc(256 * KIB)).collect();
+        assert_eq!((all.len(), arena.bytes_touched(), arena.quota()), (8, 2 * MIB, 2 * MIB));
+        all.truncate(4);
+        let again: Vec<_> = (0..16).filter_map(|_| arena.alloc(256 * KIB)).collect();
+        assert_eq!((again.len(), arena.bytes_touched()), (4, 2 * MIB), "what is there is used");
+        assert!(arena.extend(MIB - 1));
+        assert!(arena.alloc(4 * KIB).is_none(), "a whole region is not allowed yet");
+        assert!(arena.extend(1));
+        all.extend(arena.alloc(4 * KIB));
+        assert_eq!((all.len(), arena.bytes_touched()), (5, 3 * MIB));
+        arena.trim();
+        assert_eq!(arena.quota(), 3 * MIB, "what chunks use counts");
+        drop((all, again));
+        while arena.trim() {}
+        assert_eq!((arena.bytes_touched(), arena.quota()), (0, 2 * MIB));
+        assert!(arena.extend_once() && arena.extend(5 * MIB));
+        assert_eq!((arena.quota(), arena.extend_once()), (4 * MIB, false));
     }
 
     #[test]

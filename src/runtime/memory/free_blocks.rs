@@ -86,12 +86,17 @@ impl FreeBlocks {
         FreeBlocks { free, untouched, idle_low: 0 }
     }
 
-    /// Takes `bytes` (a power of two of at least one block) and returns their place in the arena.
-    pub(super) fn take(&mut self, bytes: usize) -> Option<usize> {
+    /// Takes `bytes` (a power of two of at least one block) and returns their place in the arena; of
+    /// a region that holds no memory yet only where `fresh` allows it.
+    pub(super) fn take(&mut self, bytes: usize, fresh: bool) -> Option<usize> {
         let order = order_of(bytes);
-        let (mut have, mut piece) = (order..ORDERS)
-            .find_map(|order| self.free[order].take_lowest().map(|piece| (order, piece)))
-            .or_else(|| self.untouched.take_lowest().map(|region| (TOP, region)))?;
+        let touched = (order..ORDERS)
+            .find_map(|order| self.free[order].take_lowest().map(|piece| (order, piece)));
+        let (mut have, mut piece) = match touched {
+            Some(found) => found,
+            None if fresh => (TOP, self.untouched.take_lowest()?),
+            None => return None,
+        };
         while have > order {
             have -= 1;
             piece *= 2;
@@ -111,6 +116,11 @@ impl FreeBlocks {
             order += 1;
         }
         self.free[order].insert(piece);
+    }
+
+    /// Regions that hold no memory.
+    pub(super) fn untouched_regions(&self) -> usize {
+        self.untouched.count
     }
 
     /// Regions that are free and hold memory.
@@ -158,7 +168,7 @@ mod tests {
     fn everything_merges_again() {
         let mut blocks = FreeBlocks::new(3);
         let mut taken = Vec::new();
-        while let Some(at) = blocks.take(BLOCK) {
+        while let Some(at) = blocks.take(BLOCK, true) {
             taken.push(at);
         }
         assert_eq!(taken, (0..3 * REGION_BYTES / BLOCK).map(|i| i * BLOCK).collect::<Vec<_>>());
@@ -166,33 +176,33 @@ mod tests {
         for at in taken.iter().filter(|at| !(*at / BLOCK).is_multiple_of(2)) {
             blocks.give_back(*at, BLOCK);
         }
-        assert_eq!(blocks.take(2 * BLOCK), None);
+        assert_eq!(blocks.take(2 * BLOCK, true), None);
         for at in taken.iter().filter(|at| (*at / BLOCK).is_multiple_of(2)) {
             blocks.give_back(*at, BLOCK);
         }
         assert_eq!(blocks.idle_regions(), 3);
-        assert_eq!(blocks.take(REGION_BYTES), Some(0));
+        assert_eq!(blocks.take(REGION_BYTES, true), Some(0));
     }
 
     #[test]
     fn a_small_piece_is_cut_from_the_smallest_that_fits() {
         let mut blocks = FreeBlocks::new(2);
-        assert_eq!(blocks.take(4 * BLOCK), Some(0));
-        assert_eq!(blocks.take(BLOCK), Some(4 * BLOCK));
-        assert_eq!(blocks.take(REGION_BYTES / 2), Some(REGION_BYTES / 2));
+        assert_eq!(blocks.take(4 * BLOCK, true), Some(0));
+        assert_eq!(blocks.take(BLOCK, true), Some(4 * BLOCK));
+        assert_eq!(blocks.take(REGION_BYTES / 2, true), Some(REGION_BYTES / 2));
         blocks.give_back(0, 4 * BLOCK);
-        assert_eq!(blocks.take(BLOCK), Some(5 * BLOCK));
-        assert_eq!(blocks.take(4 * BLOCK), Some(0));
-        assert_eq!(blocks.take(REGION_BYTES), Some(REGION_BYTES));
-        assert_eq!(blocks.take(REGION_BYTES), None);
+        assert_eq!(blocks.take(BLOCK, true), Some(5 * BLOCK));
+        assert_eq!(blocks.take(4 * BLOCK, true), Some(0));
+        assert_eq!(blocks.take(REGION_BYTES, true), Some(REGION_BYTES));
+        assert_eq!(blocks.take(REGION_BYTES, true), None);
     }
 
     #[test]
     #[should_panic(expected = "given back twice")]
     fn giving_back_twice_is_noticed() {
         let mut blocks = FreeBlocks::new(1);
-        let at = blocks.take(BLOCK).expect("the arena is empty");
-        let _held = blocks.take(BLOCK);
+        let at = blocks.take(BLOCK, true).expect("the arena is empty");
+        let _held = blocks.take(BLOCK, true);
         blocks.give_back(at, BLOCK);
         blocks.give_back(at, BLOCK);
     }
@@ -200,14 +210,14 @@ mod tests {
     #[test]
     fn only_what_stayed_idle_is_given_to_the_kernel() {
         let mut blocks = FreeBlocks::new(4);
-        let all: Vec<_> = (0..4).filter_map(|_| blocks.take(REGION_BYTES)).collect();
+        let all: Vec<_> = (0..4).filter_map(|_| blocks.take(REGION_BYTES, true)).collect();
         blocks.begin_idle_period();
         for at in &all {
             blocks.give_back(*at, REGION_BYTES);
         }
         assert_eq!(blocks.take_idle(), None, "none was idle when the period began");
         blocks.begin_idle_period();
-        let one = blocks.take(REGION_BYTES).expect("four are free");
+        let one = blocks.take(REGION_BYTES, true).expect("four are free");
         blocks.give_back(one, REGION_BYTES);
         let taken: Vec<_> = std::iter::from_fn(|| blocks.take_idle()).collect();
         assert_eq!(taken, [3, 2, 1].map(|region| region * REGION_BYTES));
@@ -215,7 +225,7 @@ mod tests {
             blocks.give_back_untouched(at);
         }
         assert_eq!(blocks.idle_regions(), 1);
-        assert_eq!(blocks.take(REGION_BYTES), Some(0), "a touched region is used first");
-        assert_eq!(blocks.take(REGION_BYTES), Some(REGION_BYTES));
+        assert_eq!(blocks.take(REGION_BYTES, true), Some(0), "a touched region is used first");
+        assert_eq!(blocks.take(REGION_BYTES, true), Some(REGION_BYTES));
     }
 }

@@ -32,6 +32,9 @@ const RELIEF_LOOKED_FOR_EVERY: Duration = Duration::from_millis(10);
 pub const STARVED_AFTER: Duration = Duration::from_secs(10);
 /// How often a full disk is tried again.
 pub const FULL_TRIED_EVERY: Duration = Duration::from_secs(1);
+/// So many chunks are given back for one that does not fit into them, which are then too small, before it
+/// gets fresh memory.
+const EVICTIONS_BEFORE_FRESH: usize = 16;
 /// The memory of all indexes of a store is bounded: beyond this they are read or built again.
 const INDEX_ENTRIES_MAX: usize = 8 * MIB / ENTRY_BYTES;
 
@@ -91,6 +94,8 @@ pub struct Engine {
     durable: RefCell<VecDeque<Waiting>>,
     accepted: RefCell<VecDeque<Waiting>>,
     caches: RefCell<SegmentQueue>,
+    /// Bytes of caches that were evicted since the start.
+    evicted: Cell<u64>,
 }
 
 impl Engine {
@@ -128,6 +133,7 @@ impl Engine {
             durable: RefCell::default(),
             accepted: RefCell::default(),
             caches: RefCell::default(),
+            evicted: Cell::new(0),
         }
     }
 
@@ -256,7 +262,8 @@ impl Engine {
         self.relieved.notify_all();
     }
 
-    /// Evicts caches, longest unused first, until `fits`; `false` if there are not enough.
+    /// Evicts caches, longest unused first, until `fits`, and takes fresh memory only where that does not help;
+    /// `false` if there is no more.
     ///
     /// `log` is the one that wants the memory, and `core` its own: what it has cached itself goes as well.
     pub fn evict_until(
@@ -265,32 +272,62 @@ impl Engine {
         core: &mut LogCore,
         mut fits: impl FnMut(&mut LogCore) -> bool,
     ) -> bool {
-        let mut spared = 0;
+        let arena = self.runtime.arena();
+        let (mut spared, mut evictions) = (0, 0);
         loop {
             if fits(core) {
                 return true;
             }
+            let all_spared = spared > 2 * self.caches.borrow().count();
+            let is_in_pieces = evictions == EVICTIONS_BEFORE_FRESH;
+            if (all_spared || is_in_pieces) && arena.extend_once() {
+                evictions = 0;
+                continue;
+            }
+            if all_spared {
+                return false;
+            }
             let Some((weak, base)) = self.caches.borrow_mut().pop() else {
+                if arena.extend_once() {
+                    continue;
+                }
                 return false;
             };
-            let evicted = if std::ptr::eq(weak.as_ptr(), log) {
-                core.evict(base)
+            let evicted = self.evicted.get();
+            let outcome = if std::ptr::eq(weak.as_ptr(), log) {
+                core.evict(base, evicted)
             } else {
                 let Some(other) = weak.upgrade() else { continue };
-                other.evict(base)
+                other.evict(base, evicted)
             };
-            match evicted {
+            match outcome {
                 Eviction::Needed => {}
-                Eviction::Done => self.caches.borrow_mut().push_front(weak, base),
+                Eviction::Done { bytes } => {
+                    evictions += 1;
+                    self.evicted.set(evicted + bytes as u64);
+                    self.caches.borrow_mut().push_front(weak, base);
+                }
                 Eviction::Spared => {
-                    self.caches.borrow_mut().push(&weak, base);
                     spared += 1;
-                    if spared > 2 * self.caches.borrow().count() {
-                        return false;
-                    }
+                    self.caches.borrow_mut().push(&weak, base);
                 }
             }
         }
+    }
+
+    /// Notes that a reader gets `bytes` from the disk; `missed_by` is [`Segment::missed_by`]. If more memory
+    /// would have kept them, the caches may grow by as much.
+    pub fn note_miss(&self, missed_by: Option<u64>, bytes: usize) {
+        let arena = self.runtime.arena();
+        let more = (arena.bytes_max() - arena.bytes_touched()) as u64;
+        if missed_by.is_some_and(|missed_by| missed_by <= more) {
+            arena.extend(bytes);
+        }
+    }
+
+    /// What of caches was evicted since the start, in bytes.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.get()
     }
 
     /// Notes that an index got an entry; the oldest others go when there are too many.

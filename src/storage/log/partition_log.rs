@@ -223,8 +223,8 @@ impl LogShared {
     }
 
     /// Gives back the first chunk of a segment if its file has it.
-    pub(super) fn evict(&self, base: Offset) -> Eviction {
-        self.core.try_borrow_mut().map_or(Eviction::Spared, |mut core| core.evict(base))
+    pub(super) fn evict(&self, base: Offset, evicted: u64) -> Eviction {
+        self.core.try_borrow_mut().map_or(Eviction::Spared, |mut core| core.evict(base, evicted))
     }
 
     /// Forgets the index of a segment and says how many entries it had; `None` while it is in use.
@@ -272,11 +272,16 @@ impl LogShared {
 }
 
 impl LogCore {
-    /// Gives back the first chunk of a segment if its file has it.
-    pub(super) fn evict(&mut self, base: Offset) -> Eviction {
+    /// Gives back the first chunk of a segment if its file has it; `evicted` is what the store has evicted
+    /// so far.
+    pub(super) fn evict(&mut self, base: Offset, evicted: u64) -> Eviction {
         let Some(index) = self.segment_index(base) else { return Eviction::Needed };
         let segment = &mut self.segments[index];
-        segment.window.evict_front(segment.written, segment.sealed)
+        let outcome = segment.window.evict_front(segment.written, segment.sealed);
+        if let Eviction::Done { bytes } = outcome {
+            segment.evicted_at = Some(evicted + bytes as u64);
+        }
+        outcome
     }
 
     /// The bytes of all segments.

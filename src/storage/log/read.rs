@@ -380,6 +380,7 @@ impl LogShared {
     ) -> Result<Option<ReadBytes>, LogReadError> {
         let wanted = want.bytes_max.saturating_add(BLOCK).max(2 * INDEX_INTERVAL_BYTES);
         let bytes = (*needed).max(COLD_READ_BYTES_MAX.min(wanted));
+        self.note_miss(base, position, bytes);
         let region = self.region(base, position, bytes).await?;
         let mut core = self.core_mut();
         core.check_range(want.from)?;
@@ -417,6 +418,13 @@ impl LogShared {
         drop(core);
         let (first, next, bytes) = (span.first, span.next, (span.end - span.start) as usize);
         Ok(Some(ReadBytes { parts: region.into_parts(&span), bytes, first, next }))
+    }
+
+    fn note_miss(&self, base: Offset, position: u32, bytes: usize) {
+        let core = self.core();
+        let Some(index) = core.segment_index(base) else { return };
+        let missed_by = core.segments[index].missed_by(position, self.engine.evicted());
+        self.engine.note_miss(missed_by, bytes);
     }
 
     async fn range(&self, base: Offset, span: &Span) -> Result<ReadBytes, LogReadError> {

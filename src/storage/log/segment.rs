@@ -26,6 +26,8 @@ pub struct Segment {
     pub window: Window,
     /// Where its batches are, as far as that is loaded.
     pub index: SparseIndex,
+    /// What the store had evicted in all when the last of its chunks was, in bytes.
+    pub evicted_at: Option<u64>,
 }
 
 /// What an append asks of a segment.
@@ -66,6 +68,7 @@ impl Segment {
             sealed,
             window: Window::default(),
             index: SparseIndex::starting_at(state.bytes, state.max_timestamp),
+            evicted_at: None,
         }
     }
 
@@ -91,6 +94,13 @@ impl Segment {
         }
         let entry = self.index.border_below(position)?;
         (entry.position == position).then(|| SparseIndex::base_offset(base, &entry))
+    }
+
+    /// How much more memory would have kept the byte at `position`, which was evicted, until now; `None` if
+    /// it has not been in memory since the start. `evicted` is what the store has evicted by now, all in bytes.
+    pub fn missed_by(&self, position: u32, evicted: u64) -> Option<u64> {
+        let behind = self.window.start().unwrap_or(self.written).saturating_sub(position);
+        Some(evicted - self.evicted_at? + u64::from(behind))
     }
 
     /// Whether its last partial block is in the file and not in memory.

@@ -98,28 +98,38 @@ impl Window {
     /// Copies the bytes at `position`, all of which are in memory.
     pub fn copy_out(&self, position: u32, out: &mut [u8]) {
         let mut filled = 0;
-        self.visit(position, out.len(), |lease| {
+        self.visit(position, out.len(), |_, lease| {
             copy(&mut out[filled..filled + lease.len()], &lease);
             filled += lease.len();
         });
     }
 
-    /// Leases on the bytes at `position`, all of which are in memory.
+    /// Leases on the bytes at `position`, all of which are in memory, for a reader: what is read once may
+    /// soon be read again.
     pub fn leases(&self, position: u32, bytes: usize) -> Vec<Lease> {
         let mut leases = Vec::new();
-        self.visit(position, bytes, |lease| leases.push(lease));
+        self.visit(position, bytes, |held, lease| {
+            held.touched.set(true);
+            leases.push(lease);
+        });
         leases
     }
 
-    fn visit(&self, position: u32, bytes: usize, mut each: impl FnMut(Lease)) {
+    /// The same for the write-behind, which says nothing of who will read them.
+    pub fn leases_to_write(&self, position: u32, bytes: usize) -> Vec<Lease> {
+        let mut leases = Vec::new();
+        self.visit(position, bytes, |_, lease| leases.push(lease));
+        leases
+    }
+
+    fn visit(&self, position: u32, bytes: usize, mut each: impl FnMut(&Held, Lease)) {
         let (mut position, end) = (position, position + bytes as u32);
         let mut at = self.chunks.partition_point(|held| held.end() <= position);
         while position < end {
             let held = &self.chunks[at];
-            held.touched.set(true);
             let until = end.min(held.end());
             let inside = |position: u32| (position - held.position) as usize;
-            each(held.chunk.lease(inside(position)..inside(until)));
+            each(held, held.chunk.lease(inside(position)..inside(until)));
             position = until;
             at += 1;
         }
@@ -133,8 +143,9 @@ impl Window {
                 if held.touched.replace(false) {
                     return Eviction::Spared;
                 }
+                let bytes = held.chunk.capacity();
                 self.chunks.pop_front();
-                Eviction::Done
+                Eviction::Done { bytes }
             }
             _ => Eviction::Needed,
         }
@@ -157,7 +168,10 @@ impl Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eviction {
     /// It is gone.
-    Done,
+    Done {
+        /// Its memory.
+        bytes: usize,
+    },
     /// It was in use lately.
     Spared,
     /// It holds bytes that only it holds, or there is none.
@@ -237,13 +251,13 @@ mod tests {
         }
         let lease = window.leases(0, 1);
         assert_eq!(window.evict_front(4096, false), Eviction::Spared);
-        assert_eq!(window.evict_front(4096, false), Eviction::Done);
+        assert_eq!(window.evict_front(4096, false), Eviction::Done { bytes: 4096 });
         assert_eq!(window.start(), Some(4096));
         assert_eq!(&*lease[0], &[0]);
         assert_eq!(window.evict_front(4096, false), Eviction::Needed);
-        assert_eq!(window.evict_front(12_288, false), Eviction::Done);
+        assert_eq!(window.evict_front(12_288, false), Eviction::Done { bytes: 8192 });
         assert_eq!(window.evict_front(12_289, false), Eviction::Needed);
-        assert_eq!(window.evict_front(12_289, true), Eviction::Done);
+        assert_eq!(window.evict_front(12_289, true), Eviction::Done { bytes: 16_384 });
         assert!(window.is_empty());
     }
 

@@ -100,3 +100,44 @@ fn a_log_whose_own_caches_take_all_memory_gives_them_up_for_its_appends() {
     }
     world.run_until(store.close()).expect("a clean stop");
 }
+
+/// Reads whole batches of a log one read after the other, and gives how many bytes that were.
+async fn read(log: &Log, from: i64, reads: usize) -> usize {
+    let (mut next, mut bytes) = (Offset(from), 0);
+    for _ in 0..reads {
+        let read = log.read(next, 256 * KIB, log.readable_end(), true).await.expect("a read");
+        (next, bytes) = (read.next, bytes + read.len());
+    }
+    bytes
+}
+
+#[test]
+fn caches_grow_only_by_what_a_reader_has_missed() {
+    let world = World::new(1, SimOptions { arena_bytes: 16 * MIB, ..SimOptions::instant() });
+    let runtime = world.host().runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let arena = runtime.arena();
+    let quota = arena.quota();
+    assert!((2 * MIB..8 * MIB).contains(&quota), "{quota} bytes");
+    let log = open_log(&store, 0);
+    log.set_config(LogConfig { segment_bytes: 64 * MIB as u32, ..LogConfig::default() });
+    let append_bytes = |bytes: usize| {
+        world.run_until(async {
+            for _ in 0..bytes / (3 * KIB) {
+                append(&runtime, &log).await;
+            }
+        });
+    };
+    append_bytes(32 * MIB);
+    assert_eq!(arena.bytes_touched(), quota, "what nobody reads takes no fresh memory");
+    // Further back than all of the memory reaches.
+    world.run_until(read(&log, 0, 4));
+    append_bytes(4 * MIB);
+    assert_eq!(arena.bytes_touched(), quota);
+    // What the whole of the memory would have kept.
+    let missed = world.run_until(read(&log, log.end_offset().0 - 8 * 1024 / 3, 4));
+    append_bytes(4 * MIB);
+    let grown = arena.bytes_touched() - quota;
+    assert!((missed / 2..=missed + MIB).contains(&grown), "{grown} for {missed} bytes");
+    world.run_until(store.close()).expect("a clean stop");
+}

@@ -97,7 +97,7 @@ impl SegmentPlan {
             return None;
         }
         let from = segment.written;
-        let leases = segment.window.leases(from, (to - from) as usize);
+        let leases = segment.window.leases_to_write(from, (to - from) as usize);
         let whole = block_ceil(to.into()) as u32;
         let step = to.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX);
         let allocate = (!exact && whole > segment.allocated).then(|| whole.saturating_add(step));
