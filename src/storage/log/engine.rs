@@ -13,8 +13,8 @@ use super::partition_log::{LogCore, LogShared};
 use super::removals::Removals;
 use super::segment_queue::SegmentQueue;
 use super::window::Eviction;
-use crate::model::Offset;
 use crate::model::units::MIB;
+use crate::model::{Offset, TopicId};
 use crate::runtime::disk::is_shortage;
 use crate::runtime::sync::{Event, Listener, Semaphore, timeout};
 use crate::runtime::{Monotonic, Runtime};
@@ -96,6 +96,8 @@ pub struct Engine {
     caches: RefCell<SegmentQueue>,
     /// Bytes of caches that were evicted since the start.
     evicted: Cell<u64>,
+    /// The topic whose directory and link were made last: its other partitions need only their own.
+    pub linked: Cell<Option<TopicId>>,
 }
 
 impl Engine {
@@ -134,6 +136,7 @@ impl Engine {
             accepted: RefCell::default(),
             caches: RefCell::default(),
             evicted: Cell::new(0),
+            linked: Cell::new(None),
         }
     }
 

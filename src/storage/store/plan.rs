@@ -7,21 +7,22 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::pace::Pace;
-use crate::model::units::{BLOCK, MIB, block_ceil, block_floor};
+use crate::model::units::{BLOCK, KIB, MIB, block_ceil, block_floor};
 use crate::model::{LogId, Offset};
 use crate::runtime::AlignedBuf;
 use crate::runtime::disk::{File, OpenMode};
 use crate::runtime::memory::Lease;
 use crate::runtime::memory::Piece;
-use crate::storage::directory::index_path;
+use crate::storage::directory::{index_path, partition_dir};
 use crate::storage::log::directories;
 use crate::storage::log::engine::Engine;
 use crate::storage::log::open_segments::Access;
 use crate::storage::log::partition_log::LogShared;
 use crate::storage::log::segment::Segment;
 
-/// Disk space is set aside in steps that double with the segment, between these.
-const ALLOCATION_BYTES_MIN: u32 = MIB as u32;
+/// Disk space is set aside in steps that double with the segment, between these: a thousand partitions with
+/// little in them shall not take a thousand times much.
+const ALLOCATION_BYTES_MIN: u32 = 64 * KIB as u32;
 const ALLOCATION_BYTES_MAX: u32 = 64 * MIB as u32;
 
 /// How much of the ragged tails is written.
@@ -84,7 +85,13 @@ impl LogPlan {
         if !self.makes_directory {
             return Ok(());
         }
-        directories::make(&engine.runtime, &engine.dir, self.log.id, &self.log.topic).await
+        let (runtime, dir, id) = (&engine.runtime, &engine.dir, self.log.id);
+        if engine.linked.get() == Some(id.topic) {
+            return runtime.disk().create_dir_all(&partition_dir(dir, id)).await;
+        }
+        directories::make(runtime, dir, id, &self.log.topic).await?;
+        engine.linked.set(Some(id.topic));
+        Ok(())
     }
 }
 
@@ -175,6 +182,7 @@ impl SegmentPlan {
                 if gathered == bytes_max {
                     let write = file.write_at(std::mem::take(&mut pieces), begun.into());
                     pace.piece(write).await?;
+                    pace.wrote(gathered);
                     begun += gathered as u32;
                     gathered = 0;
                     bytes_max = pace.write_bytes_max();
@@ -187,6 +195,7 @@ impl SegmentPlan {
         }
         if gathered > 0 {
             pace.piece(file.write_at(pieces, begun.into())).await?;
+            pace.wrote(gathered);
         }
         if ragged > 0 {
             let last = vec![Piece::Aligned(rest, 0..BLOCK)];

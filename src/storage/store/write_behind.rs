@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::pace::Pace;
+use super::pace::{Pace, Work};
 use super::plan::{LogPlan, Tails};
 use super::{LOGS_PER_TURN, StoreCore};
 use crate::model::units::block_floor;
@@ -86,6 +86,7 @@ impl StoreCore {
             return Err(failed);
         }
         let sequence = Sequence(engine.journal.next_sequence().0 - 1);
+        let bytes = engine.appended.get();
         if pass.is_checkpoint() {
             engine.appended.set(0);
             engine.short_of_memory.set(false);
@@ -93,7 +94,8 @@ impl StoreCore {
         // What is written over in a segment's last block must be durable elsewhere first.
         engine.journal.wait_durable(sequence).await?;
         let progress = RefCell::new(self.begin(pass, sequence));
-        let pace = Pace::new(engine, &self.closing);
+        let all = Work { logs: self.logs.borrow().len(), bytes };
+        let pace = Pace::new(engine, &self.closing, all);
         let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &pace, &progress));
         let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
         let progress = progress.into_inner();
@@ -156,6 +158,7 @@ impl StoreCore {
         let mut looked_at = 0;
         loop {
             let Some(Log(log)) = progress.borrow_mut().logs.next() else { return Ok(()) };
+            pace.log_done();
             looked_at += 1;
             if looked_at % LOGS_PER_TURN == 0 {
                 engine.runtime.yield_now().await;
