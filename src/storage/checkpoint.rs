@@ -1,7 +1,7 @@
 //! A checkpoint: the states of one slot's logs, from which a replay of its journal starts.
 //!
-//! One file each, `<epoch>-<slot>-<number>` in the directory `checkpoint`, written whole. The base
-//! of a start epoch has the states of all logs of the directory and the slot 65535. Little endian:
+//! One file each, `<epoch>-<slot>-<number>` in the directory `checkpoint`, written under another name, made
+//! durable and then renamed. The base of a start epoch has the states of all logs of the directory and the slot 65535. Little endian:
 //!
 //! ```text
 //!  0  magic       "KLMCHKP1"
@@ -12,7 +12,8 @@
 //! 23  number      u64
 //! 31  sequence    u64, entries of the slot's journal up to this one are covered
 //! 39  deleted     count u32, then 20 bytes each: logs of the base that this slot has deleted
-//!     states      count u32, then each as in log/state.rs, with the sequence that it covers
+//!     states      each a byte 1 and then as in log/state.rs, with the sequence that it covers
+//!     end         a byte 0
 //! ```
 //!
 //! States are taken one after the other while appends go on, so each says for itself up to where
@@ -27,17 +28,27 @@ use super::directory::checkpoint_dir;
 use super::journal::Sequence;
 use super::log::LogState;
 use super::log::decode::{DecodeError, Decoder};
-use crate::model::units::GIB;
+use crate::model::units::{BLOCK, GIB, KIB, block_floor};
 use crate::model::{LogId, PartitionIndex, TopicId};
-use crate::runtime::Runtime;
+use crate::runtime::disk::{File, OpenMode, sync_failed};
+use crate::runtime::memory::{Piece, copy};
+use crate::runtime::{AlignedBuf, Runtime};
 
-const MAGIC: &[u8; 8] = b"KLMCHKP1";
+const MAGIC: &[u8; 8] = b"KLMCHKP2";
+/// Where the checksum stands, and what it covers.
+const CRC_AT: usize = 8;
+const CRC_FROM: usize = 12;
+/// Behind the name of a file that is not whole yet.
+const UNFINISHED: &str = ".new";
+/// Before each state, and behind the last.
+const STATE: u8 = 1;
+const END: u8 = 0;
+/// So much of a checkpoint is worth a write.
+const PART_BYTES_MIN: usize = 64 * KIB;
 /// The slot of the checkpoint that a start epoch begins with.
 pub const BASE_SLOT: u16 = u16::MAX;
 /// No checkpoint is larger: states of 200,000 partitions with a full tail each fit.
 const CHECKPOINT_BYTES_MAX: usize = GIB;
-/// A state is never shorter.
-const STATE_BYTES_MIN: usize = 80;
 
 /// Which checkpoint a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +71,13 @@ impl CheckpointName {
     pub fn path(&self, dir: &Path) -> PathBuf {
         let CheckpointName { epoch, slot, number } = self;
         checkpoint_dir(dir).join(format!("{epoch}-{slot}-{number}"))
+    }
+
+    /// The file until it is whole.
+    fn fresh_path(&self, dir: &Path) -> PathBuf {
+        let mut path = self.path(dir).into_os_string();
+        path.push(UNFINISHED);
+        path.into()
     }
 
     fn parse(name: &str) -> Option<CheckpointName> {
@@ -107,17 +125,53 @@ pub enum CheckpointError {
     },
 }
 
-/// Gathers the bytes of a checkpoint.
+/// Gathers the bytes of a checkpoint and gives them out in parts, so that many logs take little memory.
 pub struct CheckpointWriter {
     name: CheckpointName,
+    file: File,
+    /// The first block, which comes last because the checksum stands in it.
+    first: Vec<u8>,
+    /// What has not been taken as a part.
     bytes: Vec<u8>,
-    count_at: usize,
-    count: u32,
+    /// Where that begins in the file.
+    at: u64,
+    /// The checksum of all that was taken.
+    crc: u32,
+}
+
+/// Whole blocks of a checkpoint on their way to the file, past the page cache: what gathers there would go to the
+/// disk all at once, and commits would wait behind it.
+pub struct CheckpointPart {
+    file: File,
+    at: u64,
+    blocks: AlignedBuf,
+}
+
+impl CheckpointPart {
+    /// Writes it; it is not durable yet.
+    pub async fn write(self) -> io::Result<()> {
+        let all = 0..self.blocks.len();
+        self.file.write_at(vec![Piece::Aligned(self.blocks, all)], self.at).await
+    }
+}
+
+/// Makes the file of a checkpoint, under the name that it has until it is whole.
+pub async fn create(runtime: &Runtime, dir: &Path, name: CheckpointName) -> io::Result<File> {
+    let file = runtime.disk().open(&name.fresh_path(dir), OpenMode::CREATE_DIRECT).await?;
+    file.set_len(0).await?;
+    Ok(file)
+}
+
+/// Removes what was written of a checkpoint that does not become whole.
+pub async fn abandon(runtime: &Runtime, dir: &Path, name: CheckpointName) {
+    // It takes space, but it is never read.
+    drop(runtime.disk().remove_file(&name.fresh_path(dir)).await);
 }
 
 impl CheckpointWriter {
-    /// Begins a checkpoint.
+    /// Begins a checkpoint in the file that [`create`] has made.
     pub fn new(
+        file: File,
         name: CheckpointName,
         clean: bool,
         sequence: Sequence,
@@ -136,29 +190,59 @@ impl CheckpointWriter {
             bytes.extend_from_slice(&log.topic.0);
             bytes.extend_from_slice(&log.partition.0.to_le_bytes());
         }
-        let count_at = bytes.len();
-        bytes.extend_from_slice(&[0; 4]);
-        CheckpointWriter { name, bytes, count_at, count: 0 }
+        CheckpointWriter { name, file, first: Vec::new(), bytes, at: 0, crc: 0 }
     }
 
     /// Adds the state of one log, which `encode` writes.
     pub fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.push(STATE);
         encode(&mut self.bytes);
-        self.count += 1;
     }
 
-    /// The file's bytes.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.bytes[self.count_at..self.count_at + 4].copy_from_slice(&self.count.to_le_bytes());
-        let crc = crc32c::crc32c(&self.bytes[12..]);
-        self.bytes[8..12].copy_from_slice(&crc.to_le_bytes());
-        self.bytes
+    /// Takes what has gathered if that is worth a write.
+    pub fn take_part(&mut self) -> Option<CheckpointPart> {
+        if self.bytes.len() < PART_BYTES_MIN {
+            return None;
+        }
+        if self.first.is_empty() {
+            let later = self.bytes.split_off(BLOCK);
+            self.first = std::mem::replace(&mut self.bytes, later);
+            self.crc = crc32c::crc32c(&self.first[CRC_FROM..]);
+            self.at = BLOCK as u64;
+        }
+        let rest = self.bytes.split_off(block_floor(self.bytes.len() as u64) as usize);
+        let whole = std::mem::replace(&mut self.bytes, rest);
+        self.crc = crc32c::crc32c_append(self.crc, &whole);
+        let part = self.part(self.at, &whole);
+        self.at += whole.len() as u64;
+        Some(part)
     }
 
-    /// Writes the file, durably.
-    pub async fn write(self, runtime: &Runtime, dir: &Path) -> io::Result<()> {
-        let path = self.name.path(dir);
-        runtime.disk().write_whole(&path, &self.finish()).await
+    fn part(&self, at: u64, bytes: &[u8]) -> CheckpointPart {
+        let mut blocks = AlignedBuf::zeroed(bytes.len());
+        copy(&mut blocks[..bytes.len()], bytes);
+        CheckpointPart { file: self.file.clone(), at, blocks }
+    }
+
+    /// Writes what is left and makes the checkpoint durable under its name.
+    pub async fn write(mut self, runtime: &Runtime, dir: &Path) -> io::Result<()> {
+        self.bytes.push(END);
+        let length = self.at + self.bytes.len() as u64;
+        if self.first.is_empty() {
+            self.first = std::mem::take(&mut self.bytes);
+            self.crc = crc32c::crc32c(&self.first[CRC_FROM..]);
+        } else {
+            self.crc = crc32c::crc32c_append(self.crc, &self.bytes);
+            self.part(self.at, &self.bytes).write().await?;
+        }
+        self.first[CRC_AT..CRC_FROM].copy_from_slice(&self.crc.to_le_bytes());
+        self.part(0, &self.first).write().await?;
+        self.file.set_len(length).await?;
+        self.file.sync_data().await.map_err(sync_failed)?;
+        drop(self.file);
+        let disk = runtime.disk();
+        disk.rename(&self.name.fresh_path(dir), &self.name.path(dir)).await?;
+        disk.sync_dir(&checkpoint_dir(dir)).await.map_err(sync_failed)
     }
 }
 
@@ -185,10 +269,13 @@ impl Checkpoint {
             let topic = TopicId(bytes.id()?);
             deleted.push(LogId { topic, partition: PartitionIndex(bytes.i32()?) });
         }
-        let count = bytes.count(STATE_BYTES_MIN)?;
-        let mut states = Vec::with_capacity(count);
-        for _ in 0..count {
-            states.push(LogState::decode(&mut bytes)?);
+        let mut states = Vec::new();
+        loop {
+            match bytes.u8()? {
+                STATE => states.push(LogState::decode(&mut bytes)?),
+                END => break,
+                _ => return Err(DecodeError::Invalid("mark of a state")),
+            }
         }
         if !bytes.rest().is_empty() {
             return Err(DecodeError::Invalid("length of a checkpoint"));
@@ -208,6 +295,19 @@ pub async fn list(runtime: &Runtime, dir: &Path) -> io::Result<Vec<CheckpointNam
         entries.iter().filter_map(|entry| CheckpointName::parse(&entry.name)).collect();
     names.sort_unstable();
     Ok(names)
+}
+
+/// The files in a data directory that an earlier process was writing when it ended.
+pub async fn unfinished(runtime: &Runtime, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let parent = checkpoint_dir(dir);
+    let entries = runtime.disk().list_dir(&parent).await?;
+    let of_checkpoints = entries.iter().filter(|entry| {
+        entry
+            .name
+            .strip_suffix(UNFINISHED)
+            .is_some_and(|name| CheckpointName::parse(name).is_some())
+    });
+    Ok(of_checkpoints.map(|entry| parent.join(&entry.name)).collect())
 }
 
 /// Reads a checkpoint.
@@ -239,11 +339,22 @@ pub async fn write(
     clean: bool,
     states: &[LogState],
 ) -> io::Result<()> {
-    let mut writer = CheckpointWriter::new(name, clean, Sequence::NONE, &[]);
-    for state in states {
-        writer.add(|out| state.encode(out));
+    let file = create(runtime, dir, name).await?;
+    let mut writer = CheckpointWriter::new(file, name, clean, Sequence::NONE, &[]);
+    let gathered = async {
+        for state in states {
+            writer.add(|out| state.encode(out));
+            if let Some(part) = writer.take_part() {
+                part.write().await?;
+            }
+        }
+        writer.write(runtime, dir).await
+    };
+    let written = gathered.await;
+    if written.is_err() {
+        abandon(runtime, dir, name).await;
     }
-    writer.write(runtime, dir).await
+    written
 }
 
 /// The states of an epoch's logs: those of the base, less what the slots have deleted, replaced
@@ -272,6 +383,7 @@ pub fn merge(base: Vec<LogState>, slots: Vec<Checkpoint>) -> Vec<LogState> {
 mod tests {
     use super::*;
     use crate::model::{Offset, OwnerEpoch};
+    use crate::runtime::sim::{SimOptions, World};
 
     fn state(partition: i32, start: i64) -> LogState {
         let id = LogId { topic: TopicId([3; 16]), partition: PartitionIndex(partition) };
@@ -281,13 +393,45 @@ mod tests {
         state
     }
 
+    /// The bytes of the file of a checkpoint, and how many parts it was written in.
+    fn written(slot: u16, states: &[LogState], deleted: &[LogId]) -> (Vec<u8>, usize) {
+        let world = World::new(1, SimOptions::instant());
+        let runtime = world.host().runtime();
+        let (dir, name) = (Path::new("data"), CheckpointName { epoch: 7, slot, number: 3 });
+        world.run_until(async {
+            let disk = runtime.disk();
+            disk.create_dir_all(&checkpoint_dir(dir)).await.expect("a directory");
+            let file = create(&runtime, dir, name).await.expect("a file");
+            let mut writer = CheckpointWriter::new(file, name, true, Sequence(99), deleted);
+            let mut parts = 1;
+            for state in states {
+                writer.add(|out| state.encode(out));
+                if let Some(part) = writer.take_part() {
+                    part.write().await.expect("a part");
+                    parts += 1;
+                }
+            }
+            writer.write(&runtime, dir).await.expect("a checkpoint");
+            assert_eq!(list(&runtime, dir).await.expect("a list"), [name]);
+            let bytes = disk.read_whole(&name.path(dir), CHECKPOINT_BYTES_MAX).await;
+            (bytes.expect("the file"), parts)
+        })
+    }
+
     fn checkpoint(slot: u16, states: &[LogState], deleted: &[LogId]) -> Vec<u8> {
-        let name = CheckpointName { epoch: 7, slot, number: 3 };
-        let mut writer = CheckpointWriter::new(name, true, Sequence(99), deleted);
-        for state in states {
-            writer.add(|out| state.encode(out));
-        }
-        writer.finish()
+        written(slot, states, deleted).0
+    }
+
+    #[test]
+    fn a_large_one_is_written_in_parts() {
+        let states: Vec<_> = (0..2_000).map(|partition| state(partition, 5)).collect();
+        let (bytes, parts) = written(0, &states, &[]);
+        assert!(
+            parts > 2 && bytes.len() > parts * PART_BYTES_MIN - PART_BYTES_MIN,
+            "{parts} parts"
+        );
+        let read = Checkpoint::decode(&bytes).expect("whole");
+        assert_eq!(read.states, states);
     }
 
     #[test]

@@ -310,8 +310,8 @@ async fn cut_surplus(runtime: &Runtime, dir: &Path, log: &LogState) -> io::Resul
     Ok(())
 }
 
-/// Removes what the new epoch has made useless: the checkpoints before it, and the journals and
-/// reserves of slots that nobody writes any more. What stays is removed at the next start.
+/// Removes what the new epoch has made useless: the checkpoints before it, those that were never finished, and
+/// the journals and reserves of slots that nobody writes any more. What stays is removed at the next start.
 async fn remove_dead_files(
     runtime: &Runtime,
     dir: &Path,
@@ -327,7 +327,9 @@ async fn remove_dead_files(
         .map(|file| journals.join(&file.name));
     // An earlier try of this start may have left its base checkpoint among the names.
     let old = names.iter().filter(|name| name.epoch != epoch).map(|name| name.path(dir));
-    for path in surplus.chain(old) {
+    let unfinished = checkpoint::unfinished(runtime, dir).await;
+    let unfinished = unfinished.map_err(at(&checkpoint_dir(dir)))?;
+    for path in surplus.chain(old).chain(unfinished) {
         if let Err(error) = runtime.disk().remove_file(&path).await {
             warn!(path = %path.display(), %error, "a file of an earlier start could not be removed: the next start tries again");
         }
@@ -406,6 +408,20 @@ mod tests {
         check(false, true, true);
         check(true, false, true);
         check(true, true, true);
+    }
+
+    #[test]
+    fn a_checkpoint_that_was_not_finished_is_removed() {
+        let world = World::new(1, SimOptions::default());
+        let (runtime, dir) = (world.host().runtime(), Path::new(DIR));
+        world.run_until(async {
+            recover(&runtime, &options()).await.expect("a first start");
+            let name = CheckpointName { epoch: 1, slot: 0, number: 7 };
+            drop(checkpoint::create(&runtime, dir, name).await.expect("made"));
+            assert_eq!(checkpoint::unfinished(&runtime, dir).await.expect("listed").len(), 1);
+            recover(&runtime, &options()).await.expect("a later start");
+            assert!(checkpoint::unfinished(&runtime, dir).await.expect("listed").is_empty());
+        });
     }
 
     #[test]

@@ -188,7 +188,7 @@ impl Store {
         let synced = runtime.disk().sync_dir(&options.dir).await;
         synced.map_err(|error| StoreError::Directory { path: options.dir.clone(), error })?;
         let (epoch, slot) = (options.journal.identity.epoch, options.journal.identity.slot);
-        let journal_bytes = options.journal.file_bytes * u64::from(options.journal.file_count);
+        let journal_bytes = options.journal.bytes_max();
         let quota = usize::try_from(journal_bytes).unwrap_or(usize::MAX);
         runtime.arena().limit(quota.saturating_mul(QUOTA_JOURNALS));
         let journal = Journal::open(runtime, options.journal).await?;

@@ -66,6 +66,11 @@ impl JournalOptions {
         }
     }
 
+    /// The bytes of all files.
+    pub fn bytes_max(&self) -> u64 {
+        self.file_bytes * u64::from(self.file_count)
+    }
+
     /// What has to wait before a commit goes out beside another one: a smaller one shares the next with all that
     /// comes meanwhile, which costs the processor and the disk one commit less; from here on the disk would be
     /// kept waiting.

@@ -283,6 +283,9 @@ mod tests {
         check(|state| state.written = 4095);
         check(|state| state.start = Offset(91));
         check(|state| state.end = Offset(49));
-        check(|state| state.tail = vec![0; BLOCK]);
+        check(|state| {
+            state.tail = vec![0; BLOCK];
+            state.segments[1].bytes = 2 * BLOCK as u32;
+        });
     }
 }

@@ -215,7 +215,7 @@ fn cold(world: &World, host: &Host, delay: Duration) -> (Runtime, Store, Log) {
 fn who_reads_a_segment_that_goes_gets_all_of_it_or_hears_that_it_is_gone() {
     let (mut served, mut refused) = (0, 0);
     for step in 0..50 {
-        let world = World::new(1, SimOptions::default());
+        let world = World::new(step.into(), SimOptions::default());
         let (runtime, store, log) = cold(&world, &world.host(), Duration::ZERO);
         let reading = log.clone();
         let (sender, receiver) = crate::runtime::sync::oneshot::channel();

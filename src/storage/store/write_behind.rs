@@ -16,7 +16,7 @@ use super::{LOGS_PER_TURN, StoreCore};
 use crate::model::units::block_floor;
 use crate::runtime::disk::{File, sync_failed};
 use crate::runtime::sync::join_all;
-use crate::storage::checkpoint::{CheckpointName, CheckpointWriter};
+use crate::storage::checkpoint::{self, CheckpointName, CheckpointPart, CheckpointWriter};
 use crate::storage::directory::partition_dir;
 use crate::storage::journal::Sequence;
 use crate::storage::log::directories;
@@ -93,16 +93,11 @@ impl StoreCore {
         }
         // What is written over in a segment's last block must be durable elsewhere first.
         engine.journal.wait_durable(sequence).await?;
-        let progress = RefCell::new(self.begin(pass, sequence));
         let all = Work { logs: self.logs.borrow().len(), bytes };
-        let pace = Pace::new(engine, &self.closing, all);
-        let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &pace, &progress));
-        let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
-        let progress = progress.into_inner();
-        let outcome = match written {
-            Ok(_) => self.finish(pass, &pace, progress, sequence).await,
-            Err(error) => Err(error),
-        };
+        let outcome = self.write(pass, sequence, all).await;
+        if outcome.is_err() && pass.is_checkpoint() {
+            checkpoint::abandon(&engine.runtime, &engine.dir, self.next_name()).await;
+        }
         match outcome {
             // Another pass may have written nothing, or the little for which there was space.
             Ok(()) if !pass.is_checkpoint() => {}
@@ -122,14 +117,28 @@ impl StoreCore {
         engine.failure().map_or(Ok(()), Err)
     }
 
-    fn begin(&self, pass: Pass, sequence: Sequence) -> Progress {
+    async fn write(&self, pass: Pass, sequence: Sequence, all: Work) -> io::Result<()> {
+        let engine = &self.engine;
+        let file = if pass.is_checkpoint() {
+            Some(checkpoint::create(&engine.runtime, &engine.dir, self.next_name()).await?)
+        } else {
+            None
+        };
+        let progress = RefCell::new(self.begin(pass, sequence, file));
+        let pace = Pace::new(engine, &self.closing, all);
+        let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| self.write_logs(pass, &pace, &progress));
+        let written: io::Result<Vec<()>> = join_all(writers).await.into_iter().collect();
+        written?;
+        self.finish(pass, &pace, progress.into_inner(), sequence).await
+    }
+
+    fn begin(&self, pass: Pass, sequence: Sequence, file: Option<File>) -> Progress {
         let mut logs: Vec<Log> = self.logs.borrow().values().cloned().collect();
         logs.sort_unstable_by_key(Log::id);
-        let name = self.name_of(self.checkpoint_number.get() + 1);
-        let clean = pass == Pass::Close;
-        let checkpoint = pass
-            .is_checkpoint()
-            .then(|| CheckpointWriter::new(name, clean, sequence, &self.deleted_of_base.borrow()));
+        let (name, clean) = (self.next_name(), pass == Pass::Close);
+        let deleted = self.deleted_of_base.borrow();
+        let checkpoint =
+            file.map(|file| CheckpointWriter::new(file, name, clean, sequence, &deleted));
         Progress {
             logs: logs.into_iter(),
             checkpoint,
@@ -141,6 +150,11 @@ impl StoreCore {
             syncs_all: false,
             directories: BTreeSet::new(),
         }
+    }
+
+    /// The checkpoint that comes next.
+    fn next_name(&self) -> CheckpointName {
+        self.name_of(self.checkpoint_number.get() + 1)
     }
 
     fn name_of(&self, number: u64) -> CheckpointName {
@@ -170,7 +184,10 @@ impl StoreCore {
             }
             let Some(tails) = pass.tails(engine, &log) else { continue };
             let plan = LogPlan::new(&log, tails);
-            progress.borrow_mut().note_state(pass, &log);
+            let part = progress.borrow_mut().note_state(pass, &log);
+            if let Some(part) = part {
+                pace.piece(part.write()).await?;
+            }
             if !plan.segments.is_empty() {
                 // No byte reaches a segment before it is durable in the journal.
                 let covered = log.core().covered;
@@ -268,9 +285,10 @@ impl StoreCore {
 }
 
 impl Progress {
-    /// Adds the log's state to the checkpoint, taken in the same step as its plan.
-    fn note_state(&mut self, pass: Pass, log: &LogShared) {
-        let Some(checkpoint) = &mut self.checkpoint else { return };
+    /// Adds the log's state to the checkpoint, taken in the same step as its plan; gives what of the
+    /// checkpoint is to be written now.
+    fn note_state(&mut self, pass: Pass, log: &LogShared) -> Option<CheckpointPart> {
+        let checkpoint = self.checkpoint.as_mut()?;
         let core = log.core();
         let active = core.active();
         // A tail that is cut by this pass may be written over before its log says so again, so
@@ -282,6 +300,7 @@ impl Progress {
         };
         checkpoint.add(|out| log.encode_state(&core, written, out));
         self.covered = self.covered.max(core.covered);
+        checkpoint.take_part()
     }
 
     /// Takes a file that was written; gives those that are to be synced now.
