@@ -22,7 +22,7 @@ use crate::support::Broker;
 use crate::wire::Wire;
 
 /// Tries enough for what takes a moment on a busy machine; each is a round trip.
-const TRIES: usize = 50_000;
+const TRIES: usize = 1_000_000;
 /// The least session that Kafka's defaults allow.
 pub const SESSION_MS_MIN: i32 = 6_000;
 /// The longest one.
