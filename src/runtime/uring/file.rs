@@ -360,15 +360,15 @@ impl UringFile {
         (buffer, Ok(()))
     }
 
-    /// Brings a range of a buffered file into the page cache without blocking this thread.
-    pub(super) async fn make_resident(&self, offset: u64, bytes: usize) -> io::Result<()> {
+    /// Begins to read a range of a buffered file into the page cache, unless it is there.
+    pub(super) async fn read_ahead(&self, offset: u64, bytes: u64) -> io::Result<()> {
         if self.0.direct {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "sendfile of a file that is open for direct I/O would block",
             ));
         }
-        if is_resident(&self.0.descriptor, offset, bytes) {
+        if is_cached(&self.0.descriptor, offset, bytes) {
             return Ok(());
         }
         let advice = opcode::Fadvise::new(
@@ -378,16 +378,29 @@ impl UringFile {
         )
         .offset(offset)
         .build();
-        self.plain(advice).await?;
-        let mut buffer = vec![0; bytes];
-        let entry = opcode::Read::new(fd(&self.0.descriptor), buffer.as_mut_ptr(), bytes as u32)
-            .offset(offset)
-            .build();
-        let held = Scratch { _file: self.0.descriptor.clone(), buffer };
-        // SAFETY: the buffer is heap memory and held.
-        let (completion, held) = unsafe { self.0.handle.ring().submit(entry, held) }.await;
-        drop(held.buffer);
-        completion.value().map(drop)
+        self.plain(advice).await
+    }
+
+    /// Waits, without blocking this thread, until a range that is read ahead is in memory.
+    ///
+    /// The device reads it in a few pieces and about in order, so its first and its last byte tell of all of it; a
+    /// copy of the whole only to see it arrive costs more than to send it.
+    pub(super) async fn wait_resident(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        for position in [offset, offset + bytes - 1] {
+            if is_ready(&self.0.descriptor, position) {
+                continue;
+            }
+            let mut buffer = vec![0; 1];
+            let entry = opcode::Read::new(fd(&self.0.descriptor), buffer.as_mut_ptr(), 1)
+                .offset(position)
+                .build();
+            let held = Scratch { _file: self.0.descriptor.clone(), buffer };
+            // SAFETY: the buffer is heap memory and held.
+            let (completion, held) = unsafe { self.0.handle.ring().submit(entry, held) }.await;
+            drop(held.buffer);
+            completion.value()?;
+        }
+        Ok(())
     }
 
     fn submit_block(&self, entry: io_uring::squeue::Entry, buffer: AlignedBuf) -> Operation<Block> {
@@ -484,25 +497,26 @@ struct CacheStat {
 /// cachestat(2), the same number on every architecture (Linux 6.5).
 const SYS_CACHESTAT: libc::c_long = 451;
 
-/// Whether a read of the range would find every page in memory and complete.
-fn is_resident(file: &OwnedFd, offset: u64, bytes: usize) -> bool {
-    let range = CacheStatRange { offset, bytes: bytes as u64 };
+/// Whether every page of the range is in memory, or on its way there.
+fn is_cached(file: &OwnedFd, offset: u64, bytes: u64) -> bool {
+    let range = CacheStatRange { offset, bytes };
     let mut stat = CacheStat::default();
     // SAFETY: both structures are our own and laid out as the kernel's; an older kernel fails.
     let known = unsafe {
         libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), &raw const range, &raw mut stat, 0)
     };
     let page = BLOCK as u64;
-    let pages = (offset + bytes as u64).div_ceil(page) - offset / page;
-    if known != 0 || stat.cached < pages {
-        return false;
-    }
-    // Pages that are being read count as cached: the last one tells whether it is still so.
+    let pages = (offset + bytes).div_ceil(page) - offset / page;
+    known == 0 && stat.cached >= pages
+}
+
+/// Whether the byte at `position` can be read without waiting for the disk.
+fn is_ready(file: &OwnedFd, position: u64) -> bool {
     let mut byte = 0u8;
     let slice = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
-    let last = (offset + bytes as u64 - 1) as libc::off_t;
+    let position = position as libc::off_t;
     // SAFETY: one byte of our own; the flag forbids to wait.
     let read =
-        unsafe { libc::preadv2(file.as_raw_fd(), &raw const slice, 1, last, libc::RWF_NOWAIT) };
+        unsafe { libc::preadv2(file.as_raw_fd(), &raw const slice, 1, position, libc::RWF_NOWAIT) };
     read == 1
 }
