@@ -287,11 +287,13 @@ fn cgroup(path: &Path) -> Result<Counters> {
     {
         let memory = read(path, "memory.stat").unwrap_or_default();
         let io = read(path, "io.stat").unwrap_or_default();
+        // A group's files include what its processes share.
+        let shared = field(&memory, "\nshmem ");
         return Ok(Counters {
             cpu_seconds: field(&cpu, "usage_usec") as f64 / 1e6,
             rss_anon_bytes: field(&memory, "anon "),
-            rss_file_bytes: field(&memory, "\nfile "),
-            rss_shmem_bytes: field(&memory, "\nshmem "),
+            rss_file_bytes: field(&memory, "\nfile ").saturating_sub(shared),
+            rss_shmem_bytes: shared,
             written_bytes: sum_of(&io, "wbytes="),
             read_bytes: sum_of(&io, "rbytes="),
             ..Counters::default()
@@ -304,11 +306,12 @@ fn cgroup(path: &Path) -> Result<Counters> {
         let lines = io.lines().filter_map(|line| line.split_once(what));
         lines.filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok()).sum()
     };
+    let shared = field(&memory, "total_shmem ");
     Ok(Counters {
         cpu_seconds: usage.trim().parse::<f64>().context("cpuacct.usage")? / 1e9,
         rss_anon_bytes: field(&memory, "total_rss "),
-        rss_file_bytes: field(&memory, "total_cache "),
-        rss_shmem_bytes: field(&memory, "total_shmem "),
+        rss_file_bytes: field(&memory, "total_cache ").saturating_sub(shared),
+        rss_shmem_bytes: shared,
         written_bytes: moved(" Write "),
         read_bytes: moved(" Read "),
         ..Counters::default()

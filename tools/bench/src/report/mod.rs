@@ -301,7 +301,8 @@ fn key_figures(outcome: &Outcome) -> Vec<(String, String)> {
     }
     if let Some(server) = &outcome.uses.server {
         add("server memory, anonymous", size(server.rss_anon_bytes));
-        add("server memory, of files", size(server.rss_file_bytes + server.rss_shmem_bytes));
+        add("server memory, shared", size(server.rss_shmem_bytes));
+        add("server memory, of files", size(server.rss_file_bytes));
     }
     if let Some(times) = outcome.write_amplification() {
         add("written for each byte produced", format!("{times:.2}"));
