@@ -1,7 +1,8 @@
 //! A checkpoint: the states of one slot's logs, from which a replay of its journal starts.
 //!
 //! One file each, `<epoch>-<slot>-<number>` in the directory `checkpoint`, written under another name, made
-//! durable and then renamed. The base of a start epoch has the states of all logs of the directory and the slot 65535. Little endian:
+//! durable and then renamed. The base of a start epoch has the states of all logs of the directory and the
+//! slot 65535. Little endian:
 //!
 //! ```text
 //!  0  magic       "KLMCHKP1"
@@ -242,7 +243,7 @@ impl CheckpointWriter {
         drop(self.file);
         let disk = runtime.disk();
         disk.rename(&self.name.fresh_path(dir), &self.name.path(dir)).await?;
-        disk.sync_dir(&checkpoint_dir(dir)).await.map_err(sync_failed)
+        disk.sync_dir(&checkpoint_dir(dir)).await
     }
 }
 
