@@ -1,10 +1,13 @@
-//! Which of three ways makes a commit durable, chosen per file by how long commits take.
+//! Which of three ways makes a commit durable, chosen per device by how long commits take.
 //!
 //! Without FUA the flush behind a write with RWF_DSYNC is issued by a per-CPU kernel worker, on the
 //! CPU of the disk's interrupt. If something computes there, the worker runs once a scheduler tick,
-//! and a commit takes about 4 ms instead of 0.1. So a file leaves that engine when its commits show
-//! a tick again and again, and tries it again after a while.
+//! and a commit takes about 4 ms instead of 0.1. So commits leave that engine when they show a tick
+//! again and again, and try it again after a while. What one file has learnt holds for all of a
+//! thread's files on that device: a journal goes on to its next file every few seconds.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::clock::Monotonic;
@@ -50,7 +53,10 @@ const RETURN_MIN: Duration = Duration::from_secs(10);
 /// Quick probes before the cheapest engine is gone back to.
 const PROBES: u32 = 8;
 
-/// The choice for one file.
+/// The choice as the files of one thread on one device share it.
+pub(super) type SharedChoice = Rc<RefCell<EngineChoice>>;
+
+/// The choice for one device.
 #[derive(Debug)]
 pub(super) struct EngineChoice {
     current: Engine,

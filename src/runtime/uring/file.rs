@@ -14,7 +14,7 @@ use super::net::{Descriptor, Holding, advance, fd};
 use super::operation::Operation;
 use super::ring::{Completion, Held};
 use crate::model::units::BLOCK;
-use crate::runtime::commit::{Engine, EngineChoice};
+use crate::runtime::commit::{Engine, EngineChoice, SharedChoice};
 use crate::runtime::disk::Issued;
 use crate::runtime::memory::{AlignedBuf, Piece};
 use crate::runtime::task::Lane;
@@ -30,7 +30,8 @@ struct FileCore {
     handle: UringHandle,
     descriptor: Descriptor,
     direct: bool,
-    engines: RefCell<EngineChoice>,
+    /// Unknown until the first commit.
+    engines: RefCell<Option<SharedChoice>>,
 }
 
 /// What an operation on an aligned buffer holds.
@@ -74,7 +75,7 @@ impl UringFile {
             handle,
             descriptor: Rc::new(descriptor),
             direct,
-            engines: RefCell::new(EngineChoice::default()),
+            engines: RefCell::default(),
         }))
     }
 
@@ -179,13 +180,17 @@ impl UringFile {
 
     /// The file's length.
     pub(in crate::runtime) fn len(&self) -> io::Result<u64> {
+        self.stat().map(|stat| stat.st_size as u64)
+    }
+
+    fn stat(&self) -> io::Result<libc::stat> {
         // SAFETY: all zeros is a valid stat.
         let mut stat: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: the structure is our own. It never waits: the inode of an open file is in memory.
         if unsafe { libc::fstat(self.0.descriptor.as_raw_fd(), &raw mut stat) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(stat.st_size as u64)
+        Ok(stat)
     }
 
     /// Writes the first `len` bytes of `buffer`; they are durable when this completes well.
@@ -199,12 +204,13 @@ impl UringFile {
             return (buffer, Err(error));
         }
         let began = self.0.handle.now();
-        let mut engine = self.0.engines.borrow_mut().choose(began);
+        let engines = self.engines();
+        let mut engine = engines.borrow_mut().choose(began);
         let mut thread = None;
         if engine == Engine::Thread {
             thread = self.0.handle.commit_thread();
             if thread.is_none() {
-                engine = self.0.engines.borrow_mut().without_thread();
+                engine = engines.borrow_mut().without_thread();
             }
         }
         let mut done = 0;
@@ -224,18 +230,25 @@ impl UringFile {
             }
         }
         let now = self.0.handle.now();
-        self.0.engines.borrow_mut().completed(engine, now.saturating_since(began), now);
+        engines.borrow_mut().completed(engine, now.saturating_since(began), now);
         (buffer, Ok(()))
     }
 
     /// How commits of this file become durable at the moment.
     pub(in crate::runtime) fn engine(&self) -> Engine {
-        self.0.engines.borrow().current()
+        self.engines().borrow().current()
+    }
+
+    /// The choice that this file shares with all others of this thread on the same device.
+    fn engines(&self) -> SharedChoice {
+        let device = || self.stat().map_or(0, |stat| stat.st_dev);
+        let mut engines = self.0.engines.borrow_mut();
+        engines.get_or_insert_with(|| self.0.handle.engine_choice(device())).clone()
     }
 
     /// Fixes the engine of this file's commits, for measurements and tests.
     pub(in crate::runtime) fn fix_engine(&self, engine: Engine) {
-        self.0.engines.replace(EngineChoice::fixed(engine));
+        self.0.engines.replace(Some(Rc::new(RefCell::new(EngineChoice::fixed(engine)))));
     }
 
     async fn dsync_write(

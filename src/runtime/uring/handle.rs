@@ -1,6 +1,7 @@
 //! One thread's machine: its ring, its receive buffers, its task queues and its clock.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,6 +23,7 @@ use super::timers::Timers;
 use super::wake::WakeFlag;
 use crate::runtime::ThreadFigures;
 use crate::runtime::clock::Monotonic;
+use crate::runtime::commit::SharedChoice;
 use crate::runtime::random::Random;
 use crate::runtime::sync::{Event, oneshot};
 use crate::runtime::task::Lane;
@@ -42,6 +44,8 @@ struct HandleCore {
     sources: RefCell<Vec<Rc<dyn Source>>>,
     /// None inside if the process could not start it.
     commit_thread: OnceCell<Option<Rc<CommitThread>>>,
+    /// By the device's number, since one thread may write to several.
+    engines: RefCell<BTreeMap<u64, SharedChoice>>,
     blocking_pool: OnceCell<Rc<BlockingPool>>,
     unblocked: Event,
     timers: Rc<Timers>,
@@ -77,6 +81,7 @@ impl UringHandle {
             background,
             sources: RefCell::new(Vec::new()),
             commit_thread: OnceCell::new(),
+            engines: RefCell::default(),
             blocking_pool: OnceCell::new(),
             unblocked: Event::new(),
             timers: Rc::default(),
@@ -140,6 +145,11 @@ impl UringHandle {
             }
         });
         started.clone()
+    }
+
+    /// How commits to a device become durable, as this thread has learnt it.
+    pub(super) fn engine_choice(&self, device: u64) -> SharedChoice {
+        self.0.engines.borrow_mut().entry(device).or_default().clone()
     }
 
     /// Acts as if the process could start no thread for commits.

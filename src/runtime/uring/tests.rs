@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::model::units::{BLOCK, KIB, MIB};
-use crate::runtime::commit::Engine;
+use crate::runtime::commit::{Engine, EngineChoice};
 use crate::runtime::disk::{Disk, File, OpenMode};
 use crate::runtime::memory::{AlignedBuf, Piece};
 use crate::runtime::net::{Listener, Stream};
@@ -291,6 +292,26 @@ fn a_commit_that_gets_no_thread_goes_by_the_ring() {
         let (read, result) = file.read_at(AlignedBuf::zeroed(2 * BLOCK), 0).await;
         assert_eq!(result.expect("it reads"), 2 * BLOCK);
         assert!(read.iter().all(|byte| *byte == 7));
+    });
+}
+
+#[test]
+fn files_of_a_device_share_what_their_commits_have_learnt() {
+    let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("a directory");
+    let device = directory.path().metadata().expect("it is there").dev();
+    run(move |runtime| async move {
+        let one = create(runtime.disk(), &directory.path().join("one")).await;
+        let Ok(handle) = runtime.machine() else { panic!("it is the real machine") };
+        handle.engine_choice(device).replace(EngineChoice::fixed(Engine::LinkedSync));
+        let other = create(runtime.disk(), &directory.path().join("other")).await;
+        for file in [&one, &other] {
+            assert_eq!(file.engine(), Some(Engine::LinkedSync));
+            file.commit(block(1), BLOCK, 0).await.1.expect("there is room");
+        }
+        one.fix_engine(Engine::DsyncWrite);
+        assert_eq!(other.engine(), Some(Engine::LinkedSync), "a fixed engine is the file's own");
+        let elsewhere = handle.engine_choice(device + 1);
+        assert_eq!(elsewhere.borrow().current(), Engine::DsyncWrite, "another device has its own");
     });
 }
 
