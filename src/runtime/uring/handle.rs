@@ -180,6 +180,12 @@ impl UringHandle {
     pub(super) fn sleep(&self) {
         self.flush_sources();
         let ring = &self.0.ring;
+        if ring.is_consumption_awaited() {
+            // The call that submits would return with the first completion, and whoever waits only for the kernel
+            // to have taken its write would wait for the device.
+            self.take_in();
+            return;
+        }
         ring.wake_flag().going_to_sleep();
         if !self.poll_sources() && !self.is_stopping() {
             let limit = self.0.timers.earliest().map(|at| at.saturating_since(self.now()));

@@ -202,6 +202,11 @@ impl Ring {
         .await;
     }
 
+    /// Whether a task waits for [`Ring::consumed`].
+    pub(super) fn is_consumption_awaited(&self) -> bool {
+        !self.0.consumption.borrow().is_empty()
+    }
+
     /// Counts a commit as in flight until the guard is dropped: the driver then yields the CPU.
     pub(in crate::runtime) fn commit_guard(&self) -> CommitGuard {
         self.0.commits_in_flight.set(self.0.commits_in_flight.get() + 1);
