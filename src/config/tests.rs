@@ -12,7 +12,7 @@ use crate::model::topic_config::{TOPIC_KEYS, TopicConfig, TopicOverrides, descri
 const GIB: u64 = 1 << 30;
 
 fn machine() -> Machine {
-    Machine { cpus: vec![0, 1], parallelism: 2, memory_bytes: 4 * GIB, host_name: "here".into() }
+    Machine { cpus: vec![0, 1, 2], parallelism: 3, memory_bytes: 4 * GIB, host_name: "here".into() }
 }
 
 fn load_file(text: &str, overrides: &[&str]) -> Result<(BrokerConfig, Vec<Remark>), ConfigError> {
@@ -324,9 +324,9 @@ fn errors_name_file_line_key_value_and_what_is_allowed() {
             "=1@a:9093,2@b:9093 is not valid: the metadata quorum of this version has one voter, \
              list this node alone",
         ),
-        ("shard.cpus=0-4", "=0-4 is not valid: the process may not use CPU 2, it may use 0,1"),
+        ("shard.cpus=0-4", "=0-4 is not valid: the process may not use CPU 3, it may use 0,1,2"),
         ("shard.cpus=x", "=x is not valid: `x` is no CPU and no range of CPUs like 0-3"),
-        ("control.cpu=9", "=9 is not valid: the process may not use that CPU, it may use 0,1"),
+        ("control.cpu=9", "=9 is not valid: the process may not use that CPU, it may use 0,1,2"),
         ("num.shards=129", "=129 is not valid: it takes an integer from 1 to 128"),
         (
             "memory.bytes=33554432",
@@ -481,17 +481,20 @@ fn listeners_are_named_and_advertised() {
 #[test]
 fn shards_are_spread_over_cpus() {
     let cpus = |overrides: &[&str]| load(overrides).unwrap().shard_cpus;
-    assert_eq!(cpus(&["num.shards=1"]), [0]);
-    assert_eq!(cpus(&["num.shards=3"]), [0, 1, 0]);
+    assert_eq!(cpus(&[]), [0, 1], "one CPU is left to the kernel");
+    assert_eq!(cpus(&["shard.cpus=0-2"]), [0, 1, 2]);
+    assert_eq!(cpus(&["num.shards=4"]), [0, 1, 2, 0]);
     assert_eq!(cpus(&["shard.cpus=1,0"]), [1, 0]);
     assert_eq!(cpus(&["shard.cpus=1", "num.shards=2"]), [1, 1]);
     let limited = Machine { cpus: vec![0, 2, 1, 3], parallelism: 3, ..machine() };
     let cpus = |overrides: &[&str]| {
         BrokerConfig::load(None, &owned(overrides), &limited).unwrap().0.shard_cpus
     };
-    assert_eq!(cpus(&[]), [0, 2, 1], "the quota says how many, the cores which");
+    assert_eq!(cpus(&[]), [0, 2], "the quota says how many, the cores which");
     assert_eq!(cpus(&["num.shards=4"]), [0, 2, 1, 3]);
     assert_eq!(cpus(&["shard.cpus=0-3"]), [0, 1, 2, 3]);
+    let single = Machine { cpus: vec![3], parallelism: 1, ..machine() };
+    assert_eq!(BrokerConfig::load(None, &[], &single).unwrap().0.shard_cpus, [3]);
 }
 
 fn line_of(kind: &str, entry: &ConfigEntry) -> String {
