@@ -215,7 +215,7 @@ fn start_shards(
             name: format!("shard-{}", start.place.id),
             cpu: Some(cpu),
             memory_bytes,
-            spin_max: Duration::ZERO,
+            spin_max: config.shard_spin,
         };
         let thread = runtime::start(spec, move |runtime| shard_thread::run(runtime, start));
         threads.push(thread.map_err(StartError::Thread)?);

@@ -1,6 +1,7 @@
 //! The broker's configuration as plain values, parsed once and checked against the machine.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::cpu_list;
 use super::describe::describe_broker;
@@ -70,6 +71,8 @@ pub struct BrokerConfig {
     pub groups: GroupConfig,
     /// The CPU of each shard: `num.shards` of them, from `shard.cpus`.
     pub shard_cpus: Vec<usize>,
+    /// `shard.spin.us`: how long an idle shard spins before it sleeps.
+    pub shard_spin: Duration,
     /// `control.cpu`; `None` leaves the control thread unpinned.
     pub control_cpu: Option<usize>,
     /// `memory.bytes` over all shards.
@@ -151,6 +154,7 @@ impl BrokerConfig {
             initial_task_delay_ms: millis(&settings, "log.initial.task.delay.ms"),
             retention_check_interval_ms: millis(&settings, "log.retention.check.interval.ms"),
             groups: groups(&settings)?,
+            shard_spin: Duration::from_micros(count(&settings, "shard.spin.us", 0)?.into()),
             control_cpu: control_cpu(&settings, machine)?,
             memory_bytes: memory_bytes(&settings, machine, shard_cpus.len())?,
             journal_bytes: journal_bytes(&settings, shard_cpus.len())?,

@@ -98,7 +98,7 @@ fn the_shipped_file_shows_defaults_of_keys_that_act() {
             assert_eq!(key.default, Some(value), "{name}");
         }
     }
-    assert_eq!(key_count, 18);
+    assert_eq!(key_count, 19);
 }
 
 #[test]
@@ -237,6 +237,7 @@ const ACTING: &[(&str, &[&str])] = &[
     ("process.roles", &["process.roles=broker"]),
     ("producer.id.expiration.ms", &["producer.id.expiration.ms=5"]),
     ("shard.cpus", &["shard.cpus=1"]),
+    ("shard.spin.us", &["shard.spin.us=5"]),
     ("slow.request.ms", &["slow.request.ms=5"]),
     ("socket.request.max.bytes", &["socket.request.max.bytes=5"]),
 ];
@@ -582,7 +583,7 @@ fn configs_are_described_as_by_kafka() {
             let entries = config.entries.iter().map(|entry| line_of("broker-entry", entry));
             described.extend(entries);
             let own: Vec<String> = described.drain(expected.len()..).collect();
-            assert_eq!(own.len(), 8);
+            assert_eq!(own.len(), 9);
             assert!(own[0].contains("num.shards"));
         }
         for (described, expected) in described.iter().zip(&expected) {
