@@ -22,6 +22,8 @@ mod plan;
 #[cfg(test)]
 mod producer_tests;
 #[cfg(test)]
+mod range_tests;
+#[cfg(test)]
 mod real_tests;
 mod removing;
 #[cfg(test)]

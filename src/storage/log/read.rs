@@ -181,14 +181,10 @@ fn walk(
             return Ok(span.map_or(missing, Walk::Found));
         }
         header_at(position, &mut head);
-        let damaged = SegmentDamaged { base, position };
-        let header = BatchHeader::parse(&head).map_err(|_| damaged)?;
-        let is_in_order = expected.is_none_or(|expected| header.base_offset == expected)
-            && (header.base_offset <= want.from || span.is_some())
-            && header.base_offset >= base
-            && header.next_offset() <= end_offset;
-        if !is_in_order || !segment.may_hold(position, header.size_bytes) {
-            return Err(damaged);
+        let expectation = Path { position, expected, ..path };
+        let header = check_header(segment, &expectation, &head)?;
+        if header.base_offset > want.from && span.is_none() {
+            return Err(SegmentDamaged { base, position });
         }
         let batch_end = position + header.size_bytes as u32;
         if header.next_offset() <= want.from {
@@ -212,6 +208,44 @@ fn walk(
         (position, expected) = (next.end, Some(next.next));
         span = Some(next);
     }
+}
+
+/// The header of the batch that a path leads to, if it can be the one that stands there.
+fn check_header(
+    segment: &Segment,
+    path: &Path,
+    head: &[u8; BATCH_HEADER_BYTES],
+) -> Result<BatchHeader, SegmentDamaged> {
+    let (base, position) = (segment.state.base, path.position);
+    let damaged = SegmentDamaged { base, position };
+    let header = BatchHeader::parse(head).map_err(|_| damaged)?;
+    let is_in_order = path.expected.is_none_or(|expected| header.base_offset == expected)
+        && header.base_offset >= base
+        && header.next_offset() <= path.end_offset;
+    if !is_in_order || !segment.may_hold(position, header.size_bytes) {
+        return Err(damaged);
+    }
+    Ok(header)
+}
+
+/// What a reader gets of a sealed segment by the header of its first batch and the index alone; `None` where the
+/// index does not tell.
+fn leap_from(
+    segment: &Segment,
+    path: &Path,
+    want: &Want,
+    head: &[u8; BATCH_HEADER_BYTES],
+) -> Result<Option<Span>, SegmentDamaged> {
+    let header = check_header(segment, path, head)?;
+    let (first, next) = (header.base_offset, header.next_offset());
+    let fits = header.size_bytes <= want.bytes_max || want.at_least_one;
+    if first > want.from || next <= want.from || next > want.limit || !fits {
+        return Ok(None);
+    }
+    let end = path.position + header.size_bytes as u32;
+    let mut span = Span { start: path.position, end, first, next };
+    leap(segment, path.available, want, &mut span);
+    Ok((span.end > end).then_some(span))
 }
 
 /// Extends a span by the index, where that names a batch that still fits: what lies before it
@@ -378,6 +412,11 @@ impl LogShared {
         ranges: bool,
         needed: &mut usize,
     ) -> Result<Option<ReadBytes>, LogReadError> {
+        if ranges && let Some(span) = self.indexed_span(want, base, position).await? {
+            self.note_miss(base, position, (span.end - span.start) as usize);
+            self.core_mut().remember(&span, base);
+            return self.range(base, &span).await.map(Some);
+        }
         let wanted = want.bytes_max.saturating_add(BLOCK).max(2 * INDEX_INTERVAL_BYTES);
         let bytes = (*needed).max(COLD_READ_BYTES_MAX.min(wanted));
         self.note_miss(base, position, bytes);
@@ -418,6 +457,56 @@ impl LogShared {
         drop(core);
         let (first, next, bytes) = (span.first, span.next, (span.end - span.start) as usize);
         Ok(Some(ReadBytes { parts: region.into_parts(&span), bytes, first, next }))
+    }
+
+    /// What a reader gets of a segment that can be sent from its file, if the index tells it.
+    ///
+    /// Of the segment itself only the first batch's header is read, through the page cache: what is sent comes from
+    /// there, and a reader that goes on finds it read ahead.
+    async fn indexed_span(
+        self: &Rc<Self>,
+        want: &Want,
+        base: Offset,
+        position: u32,
+    ) -> Result<Option<Span>, LogReadError> {
+        {
+            let core = self.core();
+            let Some(index) = core.segment_index(base) else { return Ok(None) };
+            let segment = &core.segments[index];
+            let has_header = position + BATCH_HEADER_BYTES as u32 <= segment.state.bytes;
+            if !has_header || !segment_is_exact(segment) {
+                return Ok(None);
+            }
+        }
+        let head = self.read_header(base, position).await?;
+        let core = self.core();
+        core.check_range(want.from)?;
+        let Some(index) = core.segment_index(base) else { return Ok(None) };
+        let segment = &core.segments[index];
+        let (expected, end_offset) = (segment.offset_at(position), core.end_offset_of(index));
+        let path = Path { position, expected, available: segment.state.bytes, end_offset };
+        Ok(leap_from(segment, &path, want, &head)?)
+    }
+
+    /// Reads the header of a batch through the page cache.
+    async fn read_header(
+        &self,
+        base: Offset,
+        position: u32,
+    ) -> Result<[u8; BATCH_HEADER_BYTES], LogReadError> {
+        let engine = &self.engine;
+        let _permit = engine.cold_reads.acquire(1).await;
+        let read = async {
+            let access = Access::Cached;
+            let file =
+                engine.files.open(&engine.runtime, &engine.dir, self.id, base, access).await?;
+            let (buffer, read) = file.read_at(AlignedBuf::zeroed(BLOCK), position.into()).await;
+            match (read?, buffer.first_chunk()) {
+                (BATCH_HEADER_BYTES.., Some(head)) => Ok(*head),
+                _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            }
+        };
+        read.await.map_err(|error| self.read_failed(base, error))
     }
 
     fn note_miss(&self, base: Offset, position: u32, bytes: usize) {
