@@ -77,11 +77,13 @@ pub fn fetch(
         bytes_min: bound(request.min_bytes).min(bytes_max),
         wait_max: Duration::from_millis(bound(request.max_wait_ms) as u64),
     };
-    sessions.borrow().each_wanted(&begun, |_, wanted| {
-        if let Ok((_, owner)) = resolve(shard, &wanted.key) {
-            context.session().asks(owner);
-        }
-    });
+    if shard.settings().connections_move_to_owner {
+        sessions.borrow().each_wanted(&begun, |_, wanted| {
+            if let Ok((_, owner)) = resolve(shard, &wanted.key) {
+                context.session().asks(owner);
+            }
+        });
+    }
     context.session().fetches_by(begun.session_id());
     let sessions = sessions.clone();
     Reply::in_turn(answer(Fetching { responder, sessions, context: begun, terms }))

@@ -46,7 +46,7 @@ pub fn of_shards(
         described_partitions_max: config.described_partitions_max as usize,
         connection_idle_max: config.connections_max_idle_ms.map(Duration::from_millis),
         producer_expiration_ms: saturating(config.producer_id_expiration_ms),
-        connections_move_to_owner: config.move_connections_to_owner,
+        connections_move_to_owner: config.move_connections_to_owner && config.shard_cpus.len() > 1,
         slow_request: Duration::from_millis(config.slow_request_ms.into()),
         groups: groups(&config.groups, config.memory_bytes as usize / config.shard_cpus.len()),
         retention: RetentionSettings {

@@ -45,7 +45,7 @@ pub struct Settings {
     pub connection_idle_max: Option<Duration>,
     /// `producer.id.expiration.ms`, in milliseconds.
     pub producer_expiration_ms: i64,
-    /// `connections.move.to.owner`.
+    /// `connections.move.to.owner`, where there is more than one shard to move to.
     pub connections_move_to_owner: bool,
     /// `slow.request.ms`.
     pub slow_request: Duration,
