@@ -43,6 +43,12 @@ const FIGURES: &[Figure] = &[
         text: |value| format!("{value:.2}"),
     },
     Figure {
+        // All that an idle system can be compared by.
+        name: "CPU, % of a core",
+        value: |outcome| Some(outcome.uses.server.as_ref()?.cores * 100.0),
+        text: |value| format!("{value:.2}"),
+    },
+    Figure {
         // What the kernel cannot drop: a memory file is as much the server's own as its heap is.
         name: "memory, its own MiB",
         value: |outcome| {
