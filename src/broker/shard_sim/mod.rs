@@ -55,6 +55,8 @@ const FAULTS_WANTED: [Fault; 12] = [
 ];
 /// A planted bug is found within so many seeds.
 const PLANTED_SEEDS: u64 = 6;
+/// The same where a clock has to jump far ahead while the records of a topic can get old: one seed in thirteen.
+const PLANTED_SEEDS_RARE: u64 = 40;
 /// A process that has done nothing for so long hangs.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 /// How long nobody writes when a life ends calmly; longer than the longest long poll.
@@ -482,10 +484,9 @@ fn replay(seed: u64) {
 }
 
 /// Whether one of so many seeds finds a planted bug.
-fn is_found(journal: Option<PlantedBug>, bug: Option<Planted>) -> bool {
+fn is_found(journal: Option<PlantedBug>, bug: Option<Planted>, seeds: u64) -> bool {
     plant(bug);
-    let found =
-        (0..PLANTED_SEEDS).any(|seed| std::panic::catch_unwind(|| run(seed, journal)).is_err());
+    let found = (0..seeds).any(|seed| std::panic::catch_unwind(|| run(seed, journal)).is_err());
     plant(None);
     found
 }
@@ -499,12 +500,13 @@ fn planted_bugs_are_found() {
         Planted::OvertakeForwarded,
         Planted::SleepThroughNews,
         Planted::KeepEpoch,
-        Planted::TrustTheClock,
     ] {
-        assert!(is_found(None, Some(bug)), "{bug:?} is not found");
+        assert!(is_found(None, Some(bug), PLANTED_SEEDS), "{bug:?} is not found");
     }
+    let rare = Planted::TrustTheClock;
+    assert!(is_found(None, Some(rare), PLANTED_SEEDS_RARE), "{rare:?} is not found");
     for bug in [PlantedBug::AcknowledgeBeforeSync, PlantedBug::SkipDirectorySync] {
-        assert!(is_found(Some(bug), None), "{bug:?} is not found");
+        assert!(is_found(Some(bug), None, PLANTED_SEEDS), "{bug:?} is not found");
     }
 }
 
