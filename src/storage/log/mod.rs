@@ -12,6 +12,8 @@
 //! Deliberately absent: who leads, replication, when retention looks, and opening batches (except to find a
 //! timestamp).
 
+/// Walking a segment from batch to batch.
+pub mod batch_walk;
 /// What a topic's configuration asks of a log.
 pub mod config;
 /// Bounded decoding of what this room stores.
