@@ -54,19 +54,19 @@ pub(super) enum Walk {
 /// hand only.
 pub(super) fn walk(
     segment: &Segment,
-    path: Path,
+    mut path: Path,
     want: &Want,
     mut header_at: impl FnMut(u32, &mut [u8; BATCH_HEADER_BYTES]),
 ) -> Result<Walk, SegmentDamaged> {
     let end = segment.state.bytes;
     let base = segment.state.base;
-    let Path { mut position, mut expected, available, end_offset } = path;
     let mut span: Option<Span> = None;
     let mut head = [0; BATCH_HEADER_BYTES];
     loop {
+        let Path { position, available, .. } = path;
         let taken = span.map_or(0, |span| (span.end - span.start) as usize);
         if position == end {
-            if expected.is_some_and(|expected| expected != end_offset) {
+            if path.expected.is_some_and(|expected| expected != path.end_offset) {
                 return Err(SegmentDamaged { base, position });
             }
             return Ok(span.map_or(Walk::Passed, Walk::Found));
@@ -79,14 +79,13 @@ pub(super) fn walk(
             return Ok(span.map_or(missing, Walk::Found));
         }
         header_at(position, &mut head);
-        let expectation = Path { position, expected, ..path };
-        let header = check_header(segment, &expectation, &head)?;
+        let header = check_header(segment, &path, &head)?;
         if header.base_offset > want.from && span.is_none() {
             return Err(SegmentDamaged { base, position });
         }
         let batch_end = position + header.size_bytes as u32;
         if header.next_offset() <= want.from {
-            (position, expected) = (batch_end, Some(header.next_offset()));
+            (path.position, path.expected) = (batch_end, Some(header.next_offset()));
             continue;
         }
         let fits = taken + header.size_bytes <= want.bytes_max || (taken == 0 && want.at_least_one);
@@ -103,7 +102,7 @@ pub(super) fn walk(
         if span.is_none() {
             leap(segment, available, want, &mut next);
         }
-        (position, expected) = (next.end, Some(next.next));
+        (path.position, path.expected) = (next.end, Some(next.next));
         span = Some(next);
     }
 }
@@ -149,14 +148,25 @@ pub(super) fn leap_from(
 /// Extends a span by the index, where that names a batch that still fits: what lies before it
 /// needs no walking.
 fn leap(segment: &Segment, available: u32, want: &Want, span: &mut Span) {
-    let reach = span.start.saturating_add(u32::try_from(want.bytes_max).unwrap_or(u32::MAX));
-    if let Some(entry) = segment.index.border_below(reach.min(available)) {
-        let offset = SparseIndex::base_offset(segment.state.base, &entry);
-        if entry.position > span.end && offset <= want.limit {
-            span.end = entry.position;
-            span.next = offset;
-        }
+    if let Some((end, next)) = border(segment, span.start, available, want)
+        && end > span.end
+    {
+        (span.end, span.next) = (end, next);
     }
+}
+
+/// The last border between batches, by the index, that a reader who begins at `start` may get to, and the offset that
+/// follows it.
+fn border(segment: &Segment, start: u32, available: u32, want: &Want) -> Option<(u32, Offset)> {
+    let reach = start.saturating_add(u32::try_from(want.bytes_max).unwrap_or(u32::MAX));
+    let entry = segment.index.border_below(reach.min(available))?;
+    let offset = SparseIndex::base_offset(segment.state.base, &entry);
+    (offset <= want.limit).then_some((entry.position, offset))
+}
+
+/// Whether [`leap_from`] can get beyond the batch at `position` at all, which needs no header to tell.
+pub(super) fn may_leap(segment: &Segment, position: u32, want: &Want) -> bool {
+    border(segment, position, segment.state.bytes, want).is_some_and(|(end, _)| end > position)
 }
 
 /// Extends what is sent from a file to all that the reader takes of it.

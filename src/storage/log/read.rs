@@ -8,7 +8,7 @@
 use std::io;
 use std::rc::Rc;
 
-use super::batch_walk::{Path, Span, Walk, Want, leap_from, lengthen, walk};
+use super::batch_walk::{Path, Span, Walk, Want, leap_from, lengthen, may_leap, walk};
 use super::failure::{LogReadError, SegmentDamaged};
 use super::index::SparseIndex;
 use super::open_segments::Access;
@@ -322,7 +322,7 @@ impl LogShared {
             let Some(index) = core.segment_index(base) else { return Ok(None) };
             let segment = &core.segments[index];
             let has_header = position + BATCH_HEADER_BYTES as u32 <= segment.state.bytes;
-            if !has_header || !segment_is_exact(segment) {
+            if !has_header || !segment_is_exact(segment) || !may_leap(segment, position, want) {
                 return Ok(None);
             }
         }
