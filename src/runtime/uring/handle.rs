@@ -178,14 +178,14 @@ impl UringHandle {
     /// Submits what there is and sleeps until a completion, a timer or another thread wakes this
     /// one; no task may be ready.
     pub(super) fn sleep(&self) {
-        self.flush_sources();
         let ring = &self.0.ring;
         if ring.is_consumption_awaited() {
             // The call that submits would return with the first completion, and whoever waits only for the kernel
             // to have taken its write would wait for the device.
-            self.take_in();
+            self.turn();
             return;
         }
+        self.flush_sources();
         ring.wake_flag().going_to_sleep();
         if !self.poll_sources() && !self.is_stopping() {
             let limit = self.0.timers.earliest().map(|at| at.saturating_since(self.now()));
