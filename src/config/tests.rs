@@ -483,6 +483,7 @@ fn listeners_are_named_and_advertised() {
 fn shards_are_spread_over_cpus() {
     let cpus = |overrides: &[&str]| load(overrides).unwrap().shard_cpus;
     assert_eq!(cpus(&[]), [0, 1], "one CPU is left to the kernel");
+    assert_eq!(cpus(&["num.shards=1"]), [0]);
     assert_eq!(cpus(&["shard.cpus=0-2"]), [0, 1, 2]);
     assert_eq!(cpus(&["num.shards=4"]), [0, 1, 2, 0]);
     assert_eq!(cpus(&["shard.cpus=1,0"]), [1, 0]);
