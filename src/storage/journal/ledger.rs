@@ -5,7 +5,8 @@
 //! everything written so becomes durable by a *sync* of its files that starts after the writes
 //! have completed. A device flushes with a later commit what had completed before, but one that
 //! writes through to the medium (FUA) does not, so no commit is trusted for an earlier write.
-//! Watermarks only move over a gapless run of frames, whatever completes first.
+//! Watermarks only move over a gapless run of frames, whatever completes first; and not past an
+//! entry that is *held*, because what it speaks of is still being written elsewhere.
 
 use std::collections::VecDeque;
 
@@ -57,6 +58,8 @@ pub struct Ledger {
     syncing: bool,
     /// Files with writes that no sync has covered, with the last sequence of each.
     dirty: Vec<(u16, Sequence)>,
+    /// Entries that wait for a write elsewhere, ascending, and whether it is durable.
+    held: VecDeque<(Sequence, bool)>,
 }
 
 impl Ledger {
@@ -67,7 +70,7 @@ impl Ledger {
 
     /// Everything up to here survives the process.
     pub fn accepted_through(&self) -> Sequence {
-        self.accepted
+        self.before_held(self.accepted)
     }
 
     /// Everything up to here has completed its write.
@@ -77,7 +80,27 @@ impl Ledger {
 
     /// Everything up to here survives the machine.
     pub fn durable_through(&self) -> Sequence {
-        self.durable
+        self.before_held(self.durable)
+    }
+
+    /// An entry, the newest of all, waits for a write elsewhere.
+    pub fn hold(&mut self, sequence: Sequence) {
+        assert!(self.held.back().is_none_or(|&(held, _)| held < sequence), "sequences only rise");
+        self.held.push_back((sequence, false));
+    }
+
+    /// What an entry has waited for is durable.
+    pub fn release(&mut self, sequence: Sequence) {
+        if let Ok(index) = self.held.binary_search_by_key(&sequence, |&(held, _)| held) {
+            self.held[index].1 = true;
+        }
+        while self.held.front().is_some_and(|&(_, is_released)| is_released) {
+            self.held.pop_front();
+        }
+    }
+
+    fn before_held(&self, through: Sequence) -> Sequence {
+        self.held.front().map_or(through, |&(held, _)| through.min(Sequence(held.0 - 1)))
     }
 
     /// Frames in flight.
@@ -182,7 +205,29 @@ mod tests {
     use super::*;
 
     fn watermarks(ledger: &Ledger) -> [u64; 3] {
-        [ledger.accepted.0, ledger.written.0, ledger.durable.0]
+        [ledger.accepted_through().0, ledger.written_through().0, ledger.durable_through().0]
+    }
+
+    #[test]
+    fn what_is_held_holds_up_everything_after_it() {
+        let mut ledger = Ledger::default();
+        ledger.hold(Sequence(2));
+        ledger.hold(Sequence(4));
+        let (one, _) = ledger.submit(Sequence(5), true, 0);
+        assert_eq!(watermarks(&ledger), [0, 0, 0]);
+        ledger.completed(one);
+        assert_eq!(watermarks(&ledger), [1, 5, 1]);
+        ledger.release(Sequence(4));
+        ledger.release(Sequence(3));
+        assert_eq!(watermarks(&ledger), [1, 5, 1]);
+        ledger.release(Sequence(2));
+        assert_eq!(watermarks(&ledger), [5, 5, 5]);
+        ledger.hold(Sequence(6));
+        ledger.release(Sequence(6));
+        let (two, _) = ledger.submit(Sequence(6), true, 0);
+        assert_eq!(watermarks(&ledger), [5, 5, 5], "its own frame is not there yet");
+        ledger.completed(two);
+        assert_eq!(watermarks(&ledger), [6, 6, 6]);
     }
 
     #[test]

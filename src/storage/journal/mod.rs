@@ -2,7 +2,7 @@
 //!
 //! Every change is an *entry* with a sequence number; the entries that arrive while a commit is in
 //! flight go into the next *frame* together. Invariants:
-//! - entries become durable, accepted and acknowledged in sequence order only;
+//! - entries become durable, accepted and acknowledged in sequence order only, and none before one that is held;
 //! - a block that holds acknowledged bytes is never written again within its epoch, except by
 //!   recycling its file after a release;
 //! - after the first failed write or sync nothing is ever acknowledged again.

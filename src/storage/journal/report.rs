@@ -7,6 +7,8 @@ use super::entry::Sequence;
 pub struct ScanReport {
     /// The last sequence of a whole entry; what was covered before if there is none.
     pub last: Sequence,
+    /// The last sequence that a frame of the chain proves to have been durable.
+    pub durable: Sequence,
     /// The log ended in something that was being written.
     pub torn: bool,
     /// Bytes read.
@@ -30,7 +32,7 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
-    /// Adds another slot's figures.
+    /// Adds another slot's figures; sequences are each slot's own and are left out.
     pub fn add(&mut self, other: &ScanReport) {
         self.torn |= other.torn;
         self.bytes += other.bytes;

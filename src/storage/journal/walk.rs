@@ -330,6 +330,7 @@ impl Walk {
     ) -> Result<(), WalkError> {
         let header = &frame.header;
         self.report.frames += 1;
+        self.report.durable = self.report.durable.max(header.durable_through);
         self.next = header.last().next();
         self.link = Some(Link {
             end: Place { file: at.file, offset: at.offset + header.frame_bytes() },

@@ -182,6 +182,24 @@ impl Journal {
         sequence
     }
 
+    /// Holds the entry that was appended last: neither it nor anything behind it is accepted or durable
+    /// before [`Journal::release`] says that what it speaks of is durable where it was written.
+    pub fn hold(&self, sequence: Sequence) {
+        let state = &mut *self.0.state.borrow_mut();
+        if state.poisoned.is_none() {
+            state.ledger.hold(sequence);
+        }
+    }
+
+    /// Lets go of entries that were held.
+    pub fn release(&self, sequences: &[Sequence]) {
+        let state = &mut *self.0.state.borrow_mut();
+        for &sequence in sequences {
+            state.ledger.release(sequence);
+        }
+        self.advance(state);
+    }
+
     /// Says that a sequence has to become durable, not only accepted. In the tick of its append
     /// this makes its frame a commit; later it brings a sync.
     pub fn demand_durable(&self, sequence: Sequence) {
