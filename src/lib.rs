@@ -19,8 +19,8 @@
 //! `server/dispatch` finds the handler, `api/produce` has `record/validate` check the batch,
 //! `shard/router` finds the owner, where needed `shard/mailbox` takes it on the owning core,
 //! `replication/leader` gives it its turn, `storage/log` its offset and its place in memory,
-//! `storage/journal` commits it with all batches of the same tick, and `server/pipeline` answers in
-//! request order. A fetch goes the same way, by `shard/fetch_router`, and comes back as leases on that
+//! `storage/journal` commits it with all batches of the same tick (a large one goes to its segment beside that,
+//! by `storage/log/bypass`), and `server/pipeline` answers in request order. A fetch goes the same way, by `shard/fetch_router`, and comes back as leases on that
 //! memory.
 //!
 //! **Threads.** One thread a shard, pinned to a core, runs everything of its partitions; the control

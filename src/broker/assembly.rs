@@ -129,8 +129,12 @@ async fn recover_logs(
     let recovered =
         recover(runtime, &options).await.map_err(|error| StartError::Recover(error.to_string()))?;
     let (logs, clean) = (recovered.logs.len(), recovered.clean);
-    let ReplayReport { applied, segments, bytes, deleted, .. } = recovered.report;
-    info!(logs, clean, applied, segments, bytes, deleted, "storage recovered");
+    let ReplayReport { applied, segments, bytes, deleted, read_back, not_arrived, .. } =
+        recovered.report;
+    info!(
+        logs,
+        clean, applied, segments, bytes, deleted, read_back, not_arrived, "storage recovered"
+    );
     #[cfg(test)]
     if is_planted(Planted::KeepEpoch) {
         return Ok(recovered);
@@ -257,7 +261,11 @@ fn store_options(
     let identity = JournalIdentity { directory: directory.meta.directory_id, slot, epoch };
     let bytes = config.journal_bytes / config.shard_cpus.len() as u64;
     let journal = JournalOptions::new(&config.data_dir, identity, bytes);
-    StoreOptions { keeps_reserve: true, ..StoreOptions::new(&config.data_dir, journal) }
+    StoreOptions {
+        keeps_reserve: true,
+        bypass_bytes_min: config.journal_bypass_bytes as usize,
+        ..StoreOptions::new(&config.data_dir, journal)
+    }
 }
 
 /// Waits until every shard serves; gives what those that already do have asked for meanwhile.

@@ -79,6 +79,8 @@ pub struct BrokerConfig {
     pub memory_bytes: u64,
     /// `journal.bytes` over all shards.
     pub journal_bytes: u64,
+    /// `journal.bypass.bytes`: batches of so many bytes go straight to their segment.
+    pub journal_bypass_bytes: u32,
     /// `admin.listener`.
     pub admin_listener: HostPort,
     /// `connections.move.to.owner`.
@@ -158,6 +160,7 @@ impl BrokerConfig {
             control_cpu: control_cpu(&settings, machine)?,
             memory_bytes: memory_bytes(&settings, machine, shard_cpus.len())?,
             journal_bytes: journal_bytes(&settings, shard_cpus.len())?,
+            journal_bypass_bytes: count(&settings, "journal.bypass.bytes", 1)?,
             shard_cpus,
             admin_listener: admin_listener(&settings)?,
             move_connections_to_owner: settings.boolean("connections.move.to.owner"),

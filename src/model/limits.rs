@@ -62,6 +62,9 @@ pub const COMMITS_IN_FLIGHT_DURABLE: usize = 2;
 pub const COMMITS_IN_FLIGHT_RELAXED: usize = 8;
 /// The largest single commit, a multiple of the block.
 pub const COMMIT_BYTES_MAX: usize = MIB;
+/// Batches of so many bytes go past the journal, straight to their segment: each costs a write and a sync of
+/// its own, which is cheaper than writing its bytes twice from about here on.
+pub const BYPASS_BYTES_MIN: usize = 128 * KIB;
 /// The least journal for one shard.
 pub const JOURNAL_BYTES_PER_SHARD_MIN: usize = 8 * MIB;
 /// What of a fresh journal is zeroed before the broker is ready.

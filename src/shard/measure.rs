@@ -73,6 +73,7 @@ fn of_store(gauges: &StoreGauges, stats: &StoreStats, readings: &mut Vec<Reading
     read(Metric::JournalUsed, journal.used);
     read(Metric::JournalWrites, stats.journal.writes as f64);
     read(Metric::JournalSyncs, stats.journal.syncs as f64);
+    read(Metric::BypassedBytes, stats.bypassed_bytes as f64);
     read(Metric::Checkpoints, stats.checkpoints as f64);
     read(Metric::OpenSegments, stats.open_segments as f64);
 }

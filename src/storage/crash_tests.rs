@@ -2,6 +2,7 @@
 //!
 //! Each run is four processes on one disk, with 1, 4, 2 and 1 slots; they append to durable and to
 //! relaxed logs, roll, checkpoint, create and delete, cut off old records, and end by `kill -9`, the last one cleanly.
+//! In bulk most batches are large, and go past the journal; there are fewer logs then.
 //! Every process is recorded from before its recovery on. Each image is recovered for yet another
 //! number of slots: every log must hold, byte for byte, a run of what was appended that reaches at
 //! least what was promised, from a start that nobody was told to be further. A second recovery must agree, also when the first one crashed.
@@ -18,7 +19,7 @@ use crate::model::units::{BLOCK, MIB};
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::record::batch::{set_base_offset, set_leader_epoch};
 use crate::record::{BatchBuilder, BatchOptions};
-use crate::runtime::sim::{Host, ImagePolicy, SimOptions, World};
+use crate::runtime::sim::{Host, ImagePolicy, Planted, SimOptions, World, plant};
 use crate::runtime::{Lane, Runtime};
 
 use super::directory::{
@@ -33,6 +34,8 @@ const DATA: &str = "/data";
 const DIRECTORY: DirectoryId = DirectoryId([9; 16]);
 const SLOTS: [u16; 4] = [1, 4, 2, 1];
 const DISTINCT_MIN: usize = 10_000;
+/// Runs in which a planted bug is to be found.
+const PLANTED_SEEDS: u64 = 4;
 const EPOCH: LeaderEpoch = LeaderEpoch(3);
 
 /// The end of a log that is promised, after a power failure and after the death of the process, and
@@ -71,7 +74,8 @@ fn config(id: LogId) -> LogConfig {
     // Some files are removed at once, others while more happens.
     let delay = Duration::from_micros([0, 300, 60_000_000][id.topic.0[15] as usize % 3]);
     LogConfig {
-        segment_bytes: 16 * 1024,
+        // Where batches go past the journal, segments are not left again before they are ready for that.
+        segment_bytes: if id.partition.0 % 2 == 0 { 16 * 1024 } else { 256 * 1024 },
         flush_messages,
         file_delete_delay: delay,
         ..LogConfig::default()
@@ -177,6 +181,15 @@ async fn tidied(runtime: &Runtime, found: &Recovered) -> Result<u64, String> {
     Ok(removed)
 }
 
+/// What is appended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// Small and large batches, to ever more topics.
+    Mixed,
+    /// Large batches for the most part, to one topic.
+    Bulk,
+}
+
 /// One process of the recorded run.
 struct Process {
     host: Host,
@@ -184,10 +197,17 @@ struct Process {
     model: Rc<RefCell<Model>>,
     stores: Vec<Store>,
     next_topic: u64,
+    load: Load,
 }
 
 impl Process {
-    async fn start(host: &Host, model: &Rc<RefCell<Model>>, slot_count: u16, turn: u64) -> Process {
+    async fn start(
+        host: &Host,
+        model: &Rc<RefCell<Model>>,
+        slot_count: u16,
+        turn: u64,
+        load: Load,
+    ) -> Process {
         let runtime = host.runtime();
         let promises = model.borrow().now.clone();
         let found = recovered(&runtime, &promises, slot_count).await.expect("a start after a kill");
@@ -215,7 +235,8 @@ impl Process {
             let own =
                 |log: &&LogState| log.id.partition.0 % i32::from(slot_count) == i32::from(slot);
             let logs: Vec<LogState> = found.logs.iter().filter(own).cloned().collect();
-            let options = StoreOptions::new(Path::new(DATA), journal);
+            let mut options = StoreOptions::new(Path::new(DATA), journal);
+            options.bypass_bytes_min = BLOCK;
             let store = Store::open(&runtime, options, logs).await.expect("a slot's store");
             for id in store.log_ids() {
                 store.log(&id).expect("just listed").set_config(config(id));
@@ -223,7 +244,7 @@ impl Process {
             stores.push(store);
         }
         let (host, model) = (host.clone(), Rc::clone(model));
-        Process { host, runtime, model, stores, next_topic: turn * 1000 }
+        Process { host, runtime, model, stores, next_topic: turn * 1000, load }
     }
 
     fn store(&self, id: LogId) -> &Store {
@@ -263,9 +284,17 @@ impl Process {
     }
 
     async fn append(&mut self) {
-        let Some(id) = self.any_log() else { return };
+        let Some(mut id) = self.any_log() else { return };
+        if self.load == Load::Bulk && self.random(4) > 0 {
+            // Durable, and with large segments.
+            id.partition = PartitionIndex([1, 3][self.random(2)]);
+        }
         let Some(log) = self.store(id).log(&id) else { return };
-        let bytes = if self.random(6) == 0 { 5000 } else { 600 };
+        let bytes = match self.load {
+            Load::Mixed if self.random(6) > 0 => 600,
+            Load::Bulk if self.random(4) == 0 => 600,
+            Load::Mixed | Load::Bulk => 5000,
+        };
         let mut batch = batch(self.runtime.random(), self.random(bytes));
         log.prepare_append(batch.len()).await.expect("room");
         let now_ms = self.runtime.wall_clock_ms();
@@ -333,11 +362,13 @@ impl Process {
     }
 
     async fn work(&mut self, count: usize) {
-        self.create();
+        if self.load == Load::Mixed || self.any_log().is_none() {
+            self.create();
+        }
         for step in 0..count {
             match self.random(60) {
                 _ if step == count * 2 / 3 => self.delete().await,
-                0 => self.create(),
+                0 if self.load == Load::Mixed => self.create(),
                 1..4 => {
                     // Under way while appends go on.
                     let store = self.stores[self.random(self.stores.len())].clone();
@@ -382,6 +413,8 @@ impl Total {
         self.replay.covered += found.report.covered;
         self.replay.segments += found.report.segments;
         self.replay.deleted += found.report.deleted;
+        self.replay.read_back += found.report.read_back;
+        self.replay.not_arrived += found.report.not_arrived;
         self.clean += u64::from(found.clean);
         self.moved += found.logs.iter().filter(|log| log.start > Offset(0)).count() as u64;
     }
@@ -431,8 +464,8 @@ fn policy(seed: u64) -> ImagePolicy {
     ImagePolicy { subsets_max: 16, torn_per_write: 2, seed, ..ImagePolicy::default() }
 }
 
-/// Records four processes, and checks the images of each.
-fn run(seed: u64, total: &mut Total) {
+/// Records four processes, and checks the images of each until one is wrong.
+fn run(seed: u64, load: Load, total: &mut Total) -> Result<(), String> {
     let world = World::new(seed, SimOptions::default());
     let host = world.host();
     let setup = host.runtime();
@@ -443,8 +476,8 @@ fn run(seed: u64, total: &mut Total) {
         host.start_recording();
         let first = model.borrow().now.clone();
         let mut process =
-            world.run_until(Process::start(&host, &model, slot_count, turn as u64 + 1));
-        world.run_until(process.work(36));
+            world.run_until(Process::start(&host, &model, slot_count, turn as u64 + 1, load));
+        world.run_until(process.work(if load == Load::Bulk { 60 } else { 36 }));
         if turn == SLOTS.len() - 1 {
             world.run_until(process.close());
         }
@@ -452,24 +485,56 @@ fn run(seed: u64, total: &mut Total) {
         let recording = host.recording();
         let model = model.borrow();
         for image in recording.crash_images(policy(seed)) {
-            if let Err(error) = check(seed, &image, &model, &first, total) {
-                panic!("seed {seed}, process {turn}, moment {}: {error}", image.moment);
-            }
+            check(seed, &image, &model, &first, total).map_err(|error| {
+                format!("seed {seed}, process {turn}, moment {}: {error}", image.moment)
+            })?;
             total.distinct.insert(image.image.hash());
         }
+    }
+    Ok(())
+}
+
+/// Runs until there were enough different images.
+fn checked(load: Load) -> Total {
+    let mut total = Total::default();
+    let mut seed = 0;
+    while total.distinct.len() < DISTINCT_MIN {
+        seed += 1;
+        run(seed, load, &mut total).unwrap_or_else(|error| panic!("{error}"));
+    }
+    println!("{seed} runs");
+    total
+}
+
+#[test]
+fn every_crash_image_with_batches_past_the_journal_keeps_the_promises() {
+    let Total { replay, .. } = checked(Load::Bulk);
+    println!("{replay:?}");
+    for (name, count) in [
+        ("written segments", replay.segments),
+        ("batches read back", replay.read_back),
+        ("batches that had not arrived", replay.not_arrived),
+    ] {
+        assert!(count > 0, "no image had {name}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_batches_past_the_journal_is_found() {
+    for bug in [Planted::AcknowledgeBypassed, Planted::TrustBypass] {
+        plant(Some(bug));
+        let mut total = Total::default();
+        let found = (1..=PLANTED_SEEDS).any(|seed| run(seed, Load::Bulk, &mut total).is_err());
+        plant(None);
+        assert!(found, "{bug:?} was not found");
     }
 }
 
 #[test]
 fn every_crash_image_of_a_directory_keeps_the_promises() {
-    let mut total = Total::default();
-    let mut seed = 0;
-    while total.distinct.len() < DISTINCT_MIN {
-        seed += 1;
-        run(seed, &mut total);
-    }
+    let total = checked(Load::Mixed);
     let Total { scan, replay, .. } = total;
-    println!("{} distinct images of {seed} runs: {scan:?} {replay:?}", total.distinct.len());
+    println!("{} distinct images: {scan:?} {replay:?}", total.distinct.len());
     for (name, count) in [
         ("torn frames", scan.torn_frames),
         ("cut frames", scan.cut_frames),

@@ -1,9 +1,10 @@
 //! What is durable: the journal, the partition logs behind it, checkpoints and recovery.
 //!
 //! Every change of a log is first an entry of its slot's journal; segments are written behind it,
-//! and a checkpoint says from where a replay has to start. One superblock names the *start epoch*:
-//! journals and checkpoints of any other epoch are dead bytes. Deliberately absent: replication,
-//! requests, and any knowledge of which shard runs where.
+//! large batches beside it with an entry that is held until they are durable, and a checkpoint says
+//! from where a replay has to start. One superblock names the *start epoch*: journals and checkpoints
+//! of any other epoch are dead bytes. Deliberately absent: replication, requests, and any knowledge of
+//! which shard runs where.
 
 /// The states from which a replay starts.
 pub mod checkpoint;

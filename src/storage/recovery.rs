@@ -174,12 +174,12 @@ async fn recover_once(
     let mut replay = Replay::new(states, runtime.wall_clock_ms());
     let mut read = ScanReport::default();
     if !clean {
-        let mut feed = |sequence, entry: &Entry<'_>| {
+        let feed = |replay: &mut Replay, slot, sequence, entry: &Entry<'_>| {
             if !moved.contains(&entry.log) {
-                replay.feed(sequence, entry);
+                replay.feed(slot, sequence, entry);
             }
         };
-        read = scan_journals(runtime, dir, directory, epoch, &from, &mut feed).await?;
+        read = scan_journals(runtime, dir, directory, epoch, &from, &mut replay, feed).await?;
     }
     let (mut logs, report) = replay.bring_up_to_date(runtime, dir).await?;
     let unknown: Vec<LogState> = logs.extract_if(.., |log| !known.contains(&log.id)).collect();
@@ -266,7 +266,8 @@ async fn scan_journals(
     directory: DirectoryId,
     epoch: u64,
     covered: &[(u16, Sequence)],
-    feed: &mut impl FnMut(Sequence, &Entry<'_>),
+    replay: &mut Replay,
+    feed: impl Fn(&mut Replay, u16, Sequence, &Entry<'_>),
 ) -> Result<ScanReport, RecoverError> {
     let path = journal_dir(dir);
     let mut total = ScanReport::default();
@@ -275,10 +276,11 @@ async fn scan_journals(
         let from = through.map_or(Sequence::FIRST, |(_, sequence)| sequence.next());
         let identity = JournalIdentity { directory, slot, epoch };
         let report = scan(runtime, &path, identity, from, None, |sequence, entry| {
-            feed(sequence, entry);
+            feed(replay, slot, sequence, entry);
             Ok(())
         })
         .await?;
+        replay.note_durable(slot, report.durable);
         info!(slot, from = %from, through = %report.last, torn = report.torn, "journal read");
         total.add(&report);
     }

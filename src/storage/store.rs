@@ -3,6 +3,9 @@
 //! A shard has one store for each data directory. Deliberately absent: which shard that is, the
 //! lock and the superblock of the directory (recovery's), and topics' metadata.
 
+mod bypass;
+#[cfg(test)]
+mod bypass_tests;
 #[cfg(test)]
 mod damage_tests;
 mod deleting;
@@ -47,11 +50,12 @@ use super::log::failure::may_pass;
 use super::log::partition_log::LogShared;
 use super::log::{Log, LogConfig, LogState, StorageFailed};
 use super::reserve;
-use crate::model::limits::OPEN_SEGMENTS_MAX;
+use crate::model::limits::{BYPASS_BYTES_MIN, OPEN_SEGMENTS_MAX};
 use crate::model::units::MIB;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::sync::{Event, Gate, Semaphore, select2, timeout};
 use crate::runtime::{Lane, Monotonic, Runtime};
+use bypass::BYPASS_WRITERS;
 use deleting::Deletions;
 pub use gauges::StoreGauges;
 use write_behind::Pass;
@@ -82,6 +86,8 @@ pub struct StoreOptions {
     pub keeps_reserve: bool,
     /// Segment files that stay open; while segments are written, as many again are.
     pub open_segments_max: usize,
+    /// Batches of at least so many bytes go past the journal, straight to their segment.
+    pub bypass_bytes_min: usize,
 }
 
 impl StoreOptions {
@@ -93,6 +99,7 @@ impl StoreOptions {
             idle_after: Duration::from_secs(30),
             keeps_reserve: false,
             open_segments_max: OPEN_SEGMENTS_MAX,
+            bypass_bytes_min: BYPASS_BYTES_MIN,
         }
     }
 }
@@ -136,6 +143,8 @@ pub struct StoreStats {
     pub checkpoints: u64,
     /// Bytes of chunks in use.
     pub memory_bytes: usize,
+    /// Bytes of batches that went past the journal since the start.
+    pub bypassed_bytes: u64,
     /// The journal's figures.
     pub journal: JournalStats,
 }
@@ -194,8 +203,13 @@ impl Store {
         let quota = usize::try_from(journal_bytes).unwrap_or(usize::MAX);
         runtime.arena().limit(quota.saturating_mul(QUOTA_JOURNALS));
         let journal = Journal::open(runtime, options.journal).await?;
-        let engine =
-            Rc::new(Engine::new(runtime.clone(), journal, options.dir, options.open_segments_max));
+        let engine = Rc::new(Engine::new(
+            runtime.clone(),
+            journal,
+            options.dir,
+            options.open_segments_max,
+            options.bypass_bytes_min,
+        ));
         let base = states.iter().map(|state| state.id).collect();
         let logs = states.into_iter().map(|state| {
             let log = LogShared::open(engine.clone(), state, LogConfig::default());
@@ -223,6 +237,10 @@ impl Store {
         // Whatever is taken from now on has to find its place at the next start, too.
         core.keep_reserve().await;
         core.spawn(Lane::Hot, StoreCore::settle_as_the_journal_moves);
+        for _ in 0..BYPASS_WRITERS {
+            core.spawn(Lane::Hot, StoreCore::write_past_the_journal);
+        }
+        core.spawn(Lane::Hot, StoreCore::make_segments_ready);
         core.spawn(Lane::Background, StoreCore::write_behind_when_due);
         core.spawn(Lane::Background, StoreCore::flush_when_due);
         core.spawn(Lane::Background, StoreCore::expire_idle_producers);
@@ -323,6 +341,7 @@ impl Store {
             removals_pending: engine.removals.pending(),
             checkpoints: self.0.checkpoint_number.get(),
             memory_bytes: engine.runtime.arena().bytes_used(),
+            bypassed_bytes: engine.bypass.bytes_total(),
             journal: engine.journal.stats(),
         }
     }

@@ -327,5 +327,6 @@ fn store_options(epoch: u64, slot: u16, planted: Option<PlantedBug>) -> StoreOpt
     let journal = JournalOptions { planted, zeroed_at_start_bytes: 8 * BLOCK as u64, ..journal };
     let mut options = StoreOptions::new(Path::new(DATA), journal);
     options.idle_after = std::time::Duration::from_millis(200);
+    options.bypass_bytes_min = 512;
     options
 }

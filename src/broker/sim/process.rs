@@ -165,6 +165,8 @@ fn config(setup: Setup) -> BrokerConfig {
         format!("connections.move.to.owner={}", setup.moves_connections),
         "auto.create.topics.enable=false".to_owned(),
         "max.incremental.fetch.session.cache.slots=8".to_owned(),
+        // One batch of ten is so large, and a part of these ends in another block.
+        "journal.bypass.bytes=512".to_owned(),
         // The records' times are their numbers: they are all from 1970.
         "log.retention.ms=-1".to_owned(),
         "group.min.session.timeout.ms=10".to_owned(),

@@ -7,6 +7,10 @@ use std::cell::Cell;
 pub enum Planted {
     /// An append is acknowledged before its commit.
     AcknowledgeBeforeCommit,
+    /// A batch that goes past the journal is acknowledged when the journal has its entry.
+    AcknowledgeBypassed,
+    /// A start takes for granted that every batch has arrived that went past the journal.
+    TrustBypass,
     /// The high watermark is the log's end.
     ReadBeforeCommit,
     /// A checkpoint leaves the producers out.

@@ -70,6 +70,8 @@ pub enum EntryKind {
     RaftEntry = 10,
     /// The metadata quorum's vote and term.
     RaftState = 11,
+    /// A record batch at the log's end, most of which went to its segment past the journal.
+    Bypass = 12,
 }
 
 impl EntryKind {
@@ -87,6 +89,7 @@ impl EntryKind {
             9 => EntryKind::Epoch,
             10 => EntryKind::RaftEntry,
             11 => EntryKind::RaftState,
+            12 => EntryKind::Bypass,
             _ => return None,
         })
     }
@@ -221,7 +224,7 @@ mod tests {
         let whole = sample(b"abc", false, false);
         for (at, value, expected) in [
             (0, 0, EntryError::Kind(0)),
-            (0, 12, EntryError::Kind(12)),
+            (0, 13, EntryError::Kind(13)),
             (1, 4, EntryError::Flags(4)),
             (2, 1, EntryError::Flags(0)),
             (4, 4, EntryError::Length(4)),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use super::bypass::Bypass;
+use super::directories;
 use super::failure::StorageFailed;
 use super::index::ENTRY_BYTES;
 use super::open_segments::OpenSegments;
@@ -18,6 +20,7 @@ use crate::model::{Offset, TopicId};
 use crate::runtime::disk::is_shortage;
 use crate::runtime::sync::{Event, Listener, Semaphore, timeout};
 use crate::runtime::{Monotonic, Runtime};
+use crate::storage::directory::partition_dir;
 use crate::storage::journal::{Journal, Sequence};
 
 /// Reads of segments that are in flight at once; hot work must not wait behind them.
@@ -98,6 +101,8 @@ pub struct Engine {
     evicted: Cell<u64>,
     /// The topic whose directory and link were made last: its other partitions need only their own.
     pub linked: Cell<Option<TopicId>>,
+    /// Batches that go past the journal.
+    pub bypass: Bypass,
 }
 
 impl Engine {
@@ -107,6 +112,7 @@ impl Engine {
         journal: Journal,
         dir: PathBuf,
         open_segments_max: usize,
+        bypass_bytes_min: usize,
     ) -> Engine {
         Engine {
             runtime,
@@ -137,6 +143,7 @@ impl Engine {
             caches: RefCell::default(),
             evicted: Cell::new(0),
             linked: Cell::new(None),
+            bypass: Bypass::new(bypass_bytes_min),
         }
     }
 
@@ -159,6 +166,8 @@ impl Engine {
         self.remembered.notify_all();
         self.flush_armed.notify_all();
         self.removals.woken.notify_all();
+        self.bypass.write_wanted.notify_all();
+        self.bypass.ready_wanted.notify_all();
     }
 
     /// Notes that what is behind the journal finds no space, or no descriptor: appends are refused until
@@ -392,6 +401,16 @@ impl Engine {
     /// wait, so that a checkpoint is never held up by a full journal.
     pub fn journal_takes(&self, bytes: usize) -> bool {
         self.journal.pressure() < JOURNAL_SHARE_FOR_APPENDS && self.journal.has_room(bytes)
+    }
+
+    /// Makes a log's directory and what leads to it. Nothing of that is durable yet.
+    pub async fn make_directory(&self, log: &LogShared) -> std::io::Result<()> {
+        if self.linked.get() == Some(log.id.topic) {
+            return self.runtime.disk().create_dir_all(&partition_dir(&self.dir, log.id)).await;
+        }
+        directories::make(&self.runtime, &self.dir, log.id, &log.topic).await?;
+        self.linked.set(Some(log.id.topic));
+        Ok(())
     }
 
     /// Waits for relief, or long enough to look again: leases that are given back tell nobody.

@@ -5,6 +5,8 @@
 //! ```text
 //! Create     topic name (the rest, UTF-8)
 //! Append     segment base i64, position u32, then the record batch as it stands in the segment
+//! Bypass     segment base i64, position u32, the header of the record batch that stands there, then
+//!            its last bytes, those in the segment's last, partial block; the blocks before are in the file
 //! Tail       segment base i64, position u32 (of a whole block), then the bytes from there
 //! Roll       base i64 and bytes u32 of the sealed segment, base i64 of the new one
 //! LogStart   offset i64
@@ -14,6 +16,7 @@
 
 use super::decode::{DecodeError, Decoder};
 use crate::model::{LeaderEpoch, Offset};
+use crate::record::BATCH_HEADER_BYTES;
 use crate::storage::journal::{Entry, EntryKind};
 
 /// The bytes of an Append's or a Tail's header.
@@ -52,6 +55,16 @@ pub enum Change<'a> {
         place: Place,
         /// The batch.
         batch: &'a [u8],
+    },
+    /// A batch at its end that went past the journal: once this is durable, the file has all blocks that are
+    /// whole with it.
+    Bypass {
+        /// Where it stands.
+        place: Place,
+        /// Its header as it stands there.
+        header: &'a [u8; BATCH_HEADER_BYTES],
+        /// Its bytes in the segment's last, partial block.
+        rest: &'a [u8],
     },
     /// The bytes of a partial block that is about to be written again.
     Tail {
@@ -104,10 +117,15 @@ impl<'a> Change<'a> {
                     .map_err(|_| DecodeError::Invalid("topic name"))?;
                 return Ok(Change::Create { topic });
             }
-            EntryKind::Append | EntryKind::Tail => {
+            EntryKind::Append | EntryKind::Bypass | EntryKind::Tail => {
                 let place = Place { base: Offset(bytes.i64()?), position: bytes.u32()? };
                 return Ok(match entry.kind {
                     EntryKind::Append => Change::Append { place, batch: bytes.rest() },
+                    EntryKind::Bypass => {
+                        let header = bytes.bytes(BATCH_HEADER_BYTES)?.first_chunk();
+                        let header = header.expect("as many as were asked for");
+                        Change::Bypass { place, header, rest: bytes.rest() }
+                    }
                     _ => Change::Tail { place, bytes: bytes.rest() },
                 });
             }
@@ -147,6 +165,10 @@ mod tests {
         let placed = [&place.encode()[..], b"batch"].concat();
         check(EntryKind::Append, &placed, Change::Append { place, batch: b"batch" }, PLACE_BYTES);
         check(EntryKind::Tail, &placed, Change::Tail { place, bytes: b"batch" }, PLACE_BYTES);
+        let header = &[5; BATCH_HEADER_BYTES];
+        let bypass = Change::Bypass { place, header, rest: b"rest" };
+        let payload = [&place.encode()[..], header, b"rest"].concat();
+        check(EntryKind::Bypass, &payload, bypass, PLACE_BYTES + BATCH_HEADER_BYTES);
         let roll = Change::Roll { sealed: Offset(1), sealed_bytes: 2, base: Offset(3) };
         check(EntryKind::Roll, &encode_roll(Offset(1), 2, Offset(3)), roll, 20);
         check(EntryKind::LogStart, &9i64.to_le_bytes(), Change::LogStart(Offset(9)), 8);

@@ -1,7 +1,8 @@
 //! The log of one partition: chunks in memory, segments on disk, and the journal before both.
 //!
 //! Invariants:
-//! - every change is an entry of the slot's journal before anything else sees it;
+//! - every change is an entry of the slot's journal before anything else sees it; of a large batch the entry has
+//!   the ends only, and is held until the rest is durable in the segment;
 //! - a record becomes readable, and its append is acknowledged, only when it is as durable as the
 //!   topic promises, and what is readable never moves back;
 //! - what is in memory follows what is in the file without a gap, and the file holds whole blocks
@@ -14,6 +15,10 @@
 
 /// Walking a segment from batch to batch.
 pub mod batch_walk;
+/// Bytes of a segment on their way to its file.
+pub mod blocks;
+/// Large batches that go past the journal.
+pub mod bypass;
 /// What a topic's configuration asks of a log.
 pub mod config;
 /// Bounded decoding of what this room stores.
@@ -40,6 +45,8 @@ pub mod partition_log;
 pub mod producers;
 /// Reading.
 pub mod read;
+/// Recovery's look at batches that went past the journal and may not have arrived.
+pub mod read_back;
 /// Files of segments that are on their way out.
 pub mod removals;
 /// Recovery of logs from states and entries.

@@ -60,6 +60,8 @@ pub struct LogCore {
     pub cursors: [Option<Cursor>; 2],
     /// Its partition directory is known to exist durably.
     pub has_directory: bool,
+    /// The entry with the last partial block that was read back from a cut file.
+    pub tail_logged: Sequence,
 }
 
 /// One log, shared by its handles, its store and those who wait.
@@ -154,6 +156,7 @@ impl LogShared {
             unflushed: 0,
             cursors: [None; 2],
             has_directory,
+            tail_logged: Sequence::NONE,
         };
         let remembers = core.producers.is_some();
         let log = Rc::new(LogShared {
@@ -384,6 +387,7 @@ impl Log {
             && !active.is_cut()
             && !core.rolls_by_size(bytes)
             && active.window.room() >= bytes
+            && self.0.bypass_takes(&core, bytes)
             && self.0.engine.journal_takes(bytes + APPEND_OVERHEAD)
     }
 
@@ -421,9 +425,12 @@ impl Log {
                 continue;
             }
             let grown = self.0.grow(&mut core, bytes);
+            let is_taken = self.0.bypass_takes(&core, bytes);
             drop(core);
             if !grown {
                 engine.want_memory(began);
+            }
+            if !grown || !is_taken {
                 engine.wait_relief(relieved).await;
                 continue;
             }
@@ -590,7 +597,15 @@ impl LogShared {
         batch::set_base_offset(patched, base_offset);
         batch::set_leader_epoch(patched, mode.leader_epoch);
         let patched: [u8; BATCH_HEADER_BYTES] = *patched.first_chunk().expect("a whole header");
-        self.log_change(core, EntryKind::Append, &placed, records);
+        let bypassed_to = self.bypasses(core, batch.len());
+        match bypassed_to {
+            None => self.log_change(core, EntryKind::Append, &placed, records),
+            Some(to) => {
+                let rest = &batch[(to - place.position) as usize..];
+                self.log_change(core, EntryKind::Bypass, &placed, rest);
+                self.hold(core.covered);
+            }
+        }
         core.epochs.begin(mode.leader_epoch, base_offset);
         core.end = Offset(base_offset.0 + i64::from(header.last_offset_delta) + 1);
         core.last_append = self.engine.runtime.now();
@@ -604,7 +619,10 @@ impl LogShared {
         if named {
             self.engine.index_grew(self, base, active.index.entry_count());
         }
-        self.engine.appended.set(self.engine.appended.get() + u64::from(bytes));
+        match bypassed_to {
+            None => self.engine.appended.set(self.engine.appended.get() + u64::from(bytes)),
+            Some(to) => self.bypass(core, to, core.covered, batch.len()),
+        }
         if !self.awake.replace(true) {
             self.engine.awaken(self);
         }

@@ -1,7 +1,8 @@
 //! Recovery of partition logs: states of a checkpoint, brought up to date by the journals' entries.
 //!
 //! Entries of a log are taken in the order of (owner epoch, sequence), whatever journal they come
-//! from; those that its state covers are skipped. What the segments lack is then written to them
+//! from; those that its state covers are skipped. Batches that went past the journal are taken for granted
+//! where a later frame proves them durable; others are read back, and end the log where they are not there. What the segments lack is then written to them
 //! and synced, and their files are cut to their exact length, so that the next epoch begins with
 //! exact files. Doing so twice gives the same bytes, so a crash in between harms nothing.
 
@@ -16,12 +17,15 @@ use super::decode::DecodeError;
 use super::directories;
 use super::entries::{Change, Place};
 use super::idempotence::producer_of;
+use super::read_back::read_back;
 use super::state::{LogState, SegmentState};
-use crate::model::units::{BLOCK, MIB, block_ceil};
+use crate::model::units::{BLOCK, MIB, block_ceil, block_floor};
 use crate::model::{LogId, Offset, OwnerEpoch};
-use crate::record::BatchHeader;
+use crate::record::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::runtime::disk::{File, OpenMode, is_full};
 use crate::runtime::memory::Piece;
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::join_all;
 use crate::runtime::{AlignedBuf, Runtime};
 use crate::storage::directory::segment_path;
@@ -89,19 +93,30 @@ pub struct ReplayReport {
     pub bytes: u64,
     /// Logs whose deletion was completed.
     pub deleted: u64,
+    /// Batches that had gone past the journal and were in their segments.
+    pub bypassed: u64,
+    /// Those among them that were read back.
+    pub read_back: u64,
+    /// Such batches that had not arrived, and what came after them in their logs: none was acknowledged.
+    pub not_arrived: u64,
 }
 
 struct Fed {
+    slot: u16,
     owner_epoch: OwnerEpoch,
     sequence: Sequence,
     kind: EntryKind,
     payload: Vec<u8>,
+    /// What the file has before a batch that was read back, in the batch's first block.
+    head: Option<Vec<u8>>,
 }
 
 /// Gathers states and entries.
 pub struct Replay {
     states: FxHashMap<LogId, LogState>,
     entries: FxHashMap<LogId, Vec<Fed>>,
+    /// How far the journal of each slot proves that it was durable.
+    durable: FxHashMap<u16, Sequence>,
     now_ms: i64,
 }
 
@@ -110,6 +125,18 @@ struct Pending {
     base: Offset,
     from: u32,
     bytes: Vec<u8>,
+    /// What became of batches that went past the journal here: what is before them, they, or their end.
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// There were none.
+    All,
+    /// Whole blocks before some.
+    Before,
+    /// What comes behind some, which are in the file: it is synced and cut, even if it lacks nothing.
+    Behind,
 }
 
 /// One log on its way up to date.
@@ -123,17 +150,25 @@ impl Replay {
     /// Starts from the states of a checkpoint. Producers are taken to have been seen now.
     pub fn new(states: Vec<LogState>, now_ms: i64) -> Replay {
         let states = states.into_iter().map(|state| (state.id, state)).collect();
-        Replay { states, entries: FxHashMap::default(), now_ms }
+        let (entries, durable) = Default::default();
+        Replay { states, entries, durable, now_ms }
     }
 
-    /// Takes an entry of any slot's journal.
-    pub fn feed(&mut self, sequence: Sequence, entry: &Entry<'_>) {
+    /// Takes an entry of a slot's journal.
+    pub fn feed(&mut self, slot: u16, sequence: Sequence, entry: &Entry<'_>) {
         self.entries.entry(entry.log).or_default().push(Fed {
+            slot,
             owner_epoch: entry.owner_epoch,
             sequence,
             kind: entry.kind,
             payload: entry.payload.to_vec(),
+            head: None,
         });
+    }
+
+    /// Notes how far a slot's journal proves that it was durable.
+    pub fn note_durable(&mut self, slot: u16, sequence: Sequence) {
+        self.durable.insert(slot, sequence);
     }
 
     /// Applies the entries, writes what the segments lack, and gives the states that then hold.
@@ -148,23 +183,77 @@ impl Replay {
         let mut rebuilt = Vec::with_capacity(ids.len());
         for id in ids {
             let state = self.states.remove(&id);
-            let entries = self.entries.remove(&id).unwrap_or_default();
+            let mut entries = self.entries.remove(&id).unwrap_or_default();
+            entries.sort_by_key(Fed::at);
+            let covered = state.as_ref().map(|state| (state.owner_epoch, state.covered));
+            self.read_back(runtime, dir, id, covered, &mut entries, &mut report).await?;
             rebuilt.extend(rebuild(id, state, entries, self.now_ms, &mut report)?);
         }
         write_all(runtime, dir, &mut rebuilt, &mut report).await?;
         let states = rebuilt.into_iter().filter(|log| !log.deleted).map(|log| log.state);
         Ok((states.collect(), report))
     }
+
+    /// Reads the batches back that went past the journal without proof that they arrived, and ends the entries of the
+    /// log with the first that did not.
+    async fn read_back(
+        &self,
+        runtime: &Runtime,
+        dir: &Path,
+        id: LogId,
+        covered: Option<(OwnerEpoch, Sequence)>,
+        entries: &mut Vec<Fed>,
+        report: &mut ReplayReport,
+    ) -> Result<(), ReplayError> {
+        if entries.iter().any(|entry| entry.kind == EntryKind::Delete) {
+            return Ok(());
+        }
+        for index in 0..entries.len() {
+            let entry = &mut entries[index];
+            let proved = self.durable.get(&entry.slot).copied().unwrap_or_default();
+            let is_open = entry.sequence > proved && Some(entry.at()) > covered;
+            if entry.kind != EntryKind::Bypass || !is_open {
+                continue;
+            }
+            let Change::Bypass { place, header, rest } = entry.change(id)? else { continue };
+            let path = segment_path(dir, id, place.base);
+            let head = read_back(runtime, dir, id, place, header, rest).await;
+            #[cfg(test)]
+            if is_planted(Planted::TrustBypass) {
+                continue;
+            }
+            entry.head = head.map_err(failed(&path))?;
+            if entry.head.is_none() {
+                report.not_arrived += (entries.len() - index) as u64;
+                entries.truncate(index);
+                return Ok(());
+            }
+            report.read_back += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Fed {
+    /// Its place in the order of a log's entries.
+    fn at(&self) -> (OwnerEpoch, Sequence) {
+        (self.owner_epoch, self.sequence)
+    }
+
+    fn change(&self, id: LogId) -> Result<Change<'_>, ReplayError> {
+        let Fed { kind, owner_epoch, payload, .. } = self;
+        let entry = Entry { kind: *kind, log: id, owner_epoch: *owner_epoch, payload };
+        Change::decode(&entry).map_err(|error| ReplayError::Entry { log: id, error })
+    }
 }
 
 fn rebuild(
     id: LogId,
     state: Option<LogState>,
-    mut entries: Vec<Fed>,
+    entries: Vec<Fed>,
     now_ms: i64,
     report: &mut ReplayReport,
 ) -> Result<Option<Rebuild>, ReplayError> {
-    entries.sort_by_key(|entry| (entry.owner_epoch, entry.sequence));
     let mut log = state.map(Rebuild::new);
     // Nothing before a deletion matters, and a checkpoint need not have the state for it.
     if let Some(end) = entries.iter().find(|entry| entry.kind == EntryKind::Delete) {
@@ -174,15 +263,9 @@ fn rebuild(
         report.ownerless += entries.len() as u64 - 1;
         return Ok(Some(log));
     }
-    for entry in entries {
-        let seen = Entry {
-            kind: entry.kind,
-            log: id,
-            owner_epoch: entry.owner_epoch,
-            payload: &entry.payload,
-        };
-        let change =
-            Change::decode(&seen).map_err(|error| ReplayError::Entry { log: id, error })?;
+    let count = entries.len();
+    for (index, entry) in entries.iter().enumerate() {
+        let change = entry.change(id)?;
         if log.is_none()
             && let Change::Create { topic } = change
         {
@@ -192,10 +275,14 @@ fn rebuild(
             report.ownerless += 1;
             continue;
         };
-        let at = (entry.owner_epoch, entry.sequence);
+        let at = entry.at();
         if at <= (log.state.owner_epoch, log.state.covered) {
             report.covered += 1;
             continue;
+        }
+        if entry.head.as_ref().is_some_and(|head| !log.pending().bytes.ends_with(head)) {
+            report.not_arrived += (count - index) as u64;
+            break;
         }
         log.apply(change, now_ms).map_err(|reason| ReplayError::Contradiction {
             log: id,
@@ -204,6 +291,7 @@ fn rebuild(
         })?;
         (log.state.owner_epoch, log.state.covered) = at;
         report.applied += 1;
+        report.bypassed += u64::from(entry.kind == EntryKind::Bypass);
     }
     Ok(log)
 }
@@ -212,7 +300,8 @@ impl Rebuild {
     fn new(mut state: LogState) -> Rebuild {
         let tail = std::mem::take(&mut state.tail);
         let active = state.segments.last().expect("a decoded state has a segment");
-        let pending = Pending { base: active.base, from: state.written, bytes: tail };
+        let (base, from) = (active.base, state.written);
+        let pending = Pending { base, from, bytes: tail, part: Part::All };
         Rebuild { state, pending: vec![pending], deleted: false }
     }
 
@@ -223,7 +312,11 @@ impl Rebuild {
     fn apply(&mut self, change: Change<'_>, now_ms: i64) -> Result<(), &'static str> {
         match change {
             Change::Create { .. } => Ok(()),
-            Change::Append { place, batch } => self.append(place, batch, now_ms),
+            Change::Append { place, batch } => {
+                self.append(place, batch, now_ms)?.bytes.extend_from_slice(batch);
+                Ok(())
+            }
+            Change::Bypass { place, header, rest } => self.bypass(place, header, rest, now_ms),
             Change::Tail { place, bytes } => self.tail(place, bytes),
             Change::Roll { sealed, sealed_bytes, base } => {
                 let active = *self.active();
@@ -231,7 +324,7 @@ impl Rebuild {
                     return Err("a roll of another segment");
                 }
                 self.state.segments.push(SegmentState::empty(base));
-                self.pending.push(Pending { base, from: 0, bytes: Vec::new() });
+                self.pending.push(Pending { base, from: 0, bytes: Vec::new(), part: Part::All });
                 Ok(())
             }
             Change::LogStart(start) => {
@@ -247,27 +340,75 @@ impl Rebuild {
         }
     }
 
-    fn append(&mut self, place: Place, batch: &[u8], now_ms: i64) -> Result<(), &'static str> {
+    fn append(
+        &mut self,
+        place: Place,
+        batch: &[u8],
+        now_ms: i64,
+    ) -> Result<&mut Pending, &'static str> {
         let header = BatchHeader::parse(batch).map_err(|_| "an append without a batch")?;
+        if header.size_bytes != batch.len() {
+            return Err("an append of another length than its batch");
+        }
+        self.note(place, &header, now_ms)
+    }
+
+    /// A batch that went past the journal, and arrived: the file has its blocks, from that which it begins in to
+    /// the last whole one. What the journal has before them is written again.
+    fn bypass(
+        &mut self,
+        place: Place,
+        header: &[u8; BATCH_HEADER_BYTES],
+        rest: &[u8],
+        now_ms: i64,
+    ) -> Result<(), &'static str> {
+        let header = BatchHeader::parse(header).map_err(|_| "a bypass without a batch")?;
+        let end = u64::from(place.position) + header.size_bytes as u64;
+        let whole = block_floor(end);
+        if whole < place.position.into() || rest.len() as u64 != end - whole {
+            return Err("a bypass with another end than its batch");
+        }
+        let whole = u32::try_from(whole).map_err(|_| "a bypass beyond a segment")?;
+        let pending = self.note(place, &header, now_ms)?;
+        pending.bytes.truncate(block_floor(pending.bytes.len() as u64) as usize);
+        pending.part = Part::Before;
+        let behind =
+            Pending { base: place.base, from: whole, bytes: rest.to_vec(), part: Part::Behind };
+        self.pending.push(behind);
+        Ok(())
+    }
+
+    /// What is pending at the end of the active segment.
+    fn pending(&mut self) -> &mut Pending {
+        self.pending.last_mut().expect("the active segment is pending")
+    }
+
+    /// Takes the batch at the end of the log into its state; gives what is pending of the active segment.
+    fn note(
+        &mut self,
+        place: Place,
+        header: &BatchHeader,
+        now_ms: i64,
+    ) -> Result<&mut Pending, &'static str> {
         let active = *self.active();
+        let pending = self.pending();
+        let (from, bytes) = (pending.from as usize, pending.bytes.len());
         let fits = (active.base, active.bytes) == (place.base, place.position)
-            && header.size_bytes == batch.len()
-            && header.base_offset == self.state.end;
-        let pending = self.pending.last_mut().expect("the active segment is pending");
-        if !fits || pending.from as usize + pending.bytes.len() != place.position as usize {
+            && header.base_offset == self.state.end
+            && from + bytes == place.position as usize;
+        if !fits {
             return Err("an append that does not continue the log");
         }
-        pending.bytes.extend_from_slice(batch);
         self.state.epochs.begin(header.leader_epoch, header.base_offset);
         self.state.end = header.next_offset();
-        let bytes = batch.len() as u32;
+        let bytes = u32::try_from(header.size_bytes).map_err(|_| "a batch beyond a segment")?;
         self.active().note(header.base_offset, bytes, header.max_timestamp, now_ms);
         if header.has_producer_id() {
-            let producer = producer_of(&header);
+            let producer = producer_of(header);
             let producers = &mut self.state.producers;
             producers.note(&producer, header.base_offset, header.max_timestamp, now_ms);
         }
-        Ok(())
+        Ok(self.pending())
     }
 
     /// The end of a file that was cut: needed unless it is already among what is pending.
@@ -278,7 +419,7 @@ impl Rebuild {
         {
             return Err("a tail of another segment");
         }
-        let pending = self.pending.last_mut().expect("the active segment is pending");
+        let pending = self.pending();
         if pending.bytes.is_empty() {
             pending.from = place.position;
             pending.bytes = bytes.to_vec();
@@ -293,6 +434,12 @@ impl Rebuild {
         state.segments.drain(..kept.saturating_sub(1));
         let first = state.segments.first().map_or(state.end, |segment| segment.base);
         self.pending.retain(|pending| pending.base >= first);
+    }
+}
+
+impl Pending {
+    fn is_due(&self) -> bool {
+        self.part == Part::Behind || !self.bytes.is_empty()
     }
 }
 
@@ -365,12 +512,12 @@ async fn write_logs(
         }
         log.drop_below_start();
         let pending = std::mem::take(&mut log.pending);
-        if pending.iter().any(|segment| !segment.bytes.is_empty()) {
+        if pending.iter().any(Pending::is_due) {
             let made = directories::make(runtime, dir, id, &log.state.topic).await;
             made.map_err(failed(dir))?;
             writing.borrow_mut().directories.extend(directories::holders(dir, id));
         }
-        for segment in pending.into_iter().filter(|segment| !segment.bytes.is_empty()) {
+        for segment in pending.into_iter().filter(Pending::is_due) {
             let path = segment_path(dir, id, segment.base);
             let file = write_segment(runtime, &path, &segment).await.map_err(failed(&path))?;
             let mut writing = writing.borrow_mut();
@@ -395,6 +542,10 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
     }
     let file = runtime.disk().open(path, OpenMode::CREATE_DIRECT).await?;
     let mut offset = u64::from(pending.from);
+    if file.len().await? < offset {
+        let message = "the file is shorter than it was when the broker ran: restore it from a copy";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
     for part in pending.bytes.chunks(WRITE_BYTES_MAX) {
         let mut buffer = AlignedBuf::zeroed(block_ceil(part.len() as u64) as usize);
         buffer[..part.len()].copy_from_slice(part);
@@ -402,7 +553,9 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
         file.write_at(vec![Piece::Aligned(buffer, blocks)], offset).await?;
         offset += part.len() as u64;
     }
-    file.set_len(offset).await?;
+    if pending.part != Part::Before {
+        file.set_len(offset).await?;
+    }
     Ok(file)
 }
 

@@ -20,6 +20,15 @@ pub struct Segment {
     pub written: u32,
     /// Up to where disk space was set aside for it.
     pub allocated: u32,
+    /// Up to where batches may go past the journal: the file is there durably, with its space.
+    pub ready: u32,
+    /// It is being made ready for more.
+    pub is_readied: bool,
+    /// Up to where blocks are written past the journal, or will be.
+    pub bypassed: u32,
+    /// A pass of the write-behind is at its file: batches do not go past the journal meanwhile, because a block that
+    /// is acknowledged must not be under way a second time.
+    pub is_being_written: bool,
     /// Nothing is appended to it any more.
     pub sealed: bool,
     /// Its part in memory.
@@ -65,6 +74,10 @@ impl Segment {
             state,
             written: state.bytes,
             allocated: 0,
+            ready: 0,
+            is_readied: false,
+            bypassed: 0,
+            is_being_written: false,
             sealed,
             window: Window::default(),
             index: SparseIndex::starting_at(state.bytes, state.max_timestamp),
@@ -109,6 +122,16 @@ impl Segment {
             && u64::from(self.state.bytes) != block_floor(self.state.bytes.into())
     }
 
+    /// Up to where its file has its blocks durably as soon as the journal's entries so far are durable.
+    pub fn written_or_bypassed(&self) -> u32 {
+        self.written.max(self.bypassed)
+    }
+
+    /// Whether others than the write-behind are at its file.
+    pub fn is_written_past_the_journal(&self) -> bool {
+        self.is_readied || self.bypassed > self.written
+    }
+
     /// Memory that could be given back at any time, because its bytes are in the file too.
     pub fn cached_bytes(&self) -> usize {
         self.window.memory_before(self.written)
@@ -119,7 +142,7 @@ impl Segment {
         if exact || self.sealed {
             self.state.bytes
         } else {
-            self.written.max(block_floor(self.state.bytes.into()) as u32)
+            self.written_or_bypassed().max(block_floor(self.state.bytes.into()) as u32)
         }
     }
 

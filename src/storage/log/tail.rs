@@ -64,6 +64,7 @@ impl LogShared {
                 active.window.append(&block[..bytes]);
                 active.written = place.position;
                 self.log_change(&mut core, EntryKind::Tail, &place.encode(), &block[..bytes]);
+                core.tail_logged = core.covered;
                 drop(core);
                 if !self.awake.replace(true) {
                     engine.awaken(self);

@@ -57,10 +57,11 @@ pub async fn recover(runtime: &Runtime) -> (u64, Vec<LogState>, bool) {
     }
     let mut replay = Replay::new(checkpoint::merge(states, slots), runtime.wall_clock_ms());
     let feed = |sequence, entry: &crate::storage::journal::Entry<'_>| {
-        replay.feed(sequence, entry);
+        replay.feed(0, sequence, entry);
         Ok(())
     };
-    scan(runtime, &journal_dir(dir), identity(epoch), from, None, feed).await.expect("a journal");
+    let report = scan(runtime, &journal_dir(dir), identity(epoch), from, None, feed).await;
+    replay.note_durable(0, report.expect("a journal").durable);
     let (states, _) = replay.bring_up_to_date(runtime, dir).await.expect("logs");
     (epoch, states, false)
 }
@@ -82,6 +83,7 @@ pub async fn start_with(runtime: &Runtime, open_segments_max: usize) -> (Store, 
     let journal = JournalOptions::new(dir, identity(epoch + 1), 0).with_files(64 * BLOCK as u64, 6);
     let mut options = StoreOptions::new(dir, journal);
     options.idle_after = Duration::from_secs(2);
+    options.bypass_bytes_min = BLOCK;
     options.open_segments_max = open_segments_max;
     (Store::open(runtime, options, states).await.expect("a store"), clean)
 }

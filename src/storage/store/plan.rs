@@ -11,10 +11,9 @@ use crate::model::units::{BLOCK, KIB, MIB, block_ceil, block_floor};
 use crate::model::{LogId, Offset};
 use crate::runtime::AlignedBuf;
 use crate::runtime::disk::{File, OpenMode};
-use crate::runtime::memory::Lease;
-use crate::runtime::memory::Piece;
-use crate::storage::directory::{index_path, partition_dir};
-use crate::storage::log::directories;
+use crate::runtime::memory::{Lease, Piece};
+use crate::storage::directory::index_path;
+use crate::storage::log::blocks::Blocks;
 use crate::storage::log::engine::Engine;
 use crate::storage::log::open_segments::Access;
 use crate::storage::log::partition_log::LogShared;
@@ -43,11 +42,13 @@ pub struct SegmentPlan {
     /// Up to here.
     pub to: u32,
     /// The file is cut there.
-    exact: bool,
+    pub exact: bool,
     /// The file is written for the first time.
     create: bool,
     /// Disk space is set aside up to here.
     pub allocate: Option<u32>,
+    /// Up to where it was when this was planned.
+    pub allocated: u32,
     leases: Vec<Lease>,
     index: Option<Vec<u8>>,
 }
@@ -65,7 +66,7 @@ pub struct LogPlan {
 impl LogPlan {
     /// Plans a log as it is now.
     pub fn new(log: &Rc<LogShared>, tails: Tails) -> LogPlan {
-        let core = log.core();
+        let mut core = log.core_mut();
         let mut segments = Vec::new();
         // Behind a sealed segment that is whole in its file come only such.
         for segment in core.segments.iter().rev() {
@@ -77,21 +78,16 @@ impl LogPlan {
         }
         segments.reverse();
         let makes_directory = !core.has_directory && !segments.is_empty();
+        let active = core.active_mut();
+        active.is_being_written =
+            segments.last().is_some_and(|last: &SegmentPlan| last.base == active.state.base);
+        drop(core);
         LogPlan { log: log.clone(), segments, makes_directory }
     }
 
     /// Makes the log's directory if it has none. It is not durable yet.
     pub(super) async fn make_directory(&self, engine: &Engine) -> io::Result<()> {
-        if !self.makes_directory {
-            return Ok(());
-        }
-        let (runtime, dir, id) = (&engine.runtime, &engine.dir, self.log.id);
-        if engine.linked.get() == Some(id.topic) {
-            return runtime.disk().create_dir_all(&partition_dir(dir, id)).await;
-        }
-        directories::make(runtime, dir, id, &self.log.topic).await?;
-        engine.linked.set(Some(id.topic));
-        Ok(())
+        if self.makes_directory { engine.make_directory(&self.log).await } else { Ok(()) }
     }
 }
 
@@ -100,10 +96,10 @@ impl SegmentPlan {
         let exact = segment.sealed || tails == Tails::Cut;
         let to = segment.write_target(exact);
         let surplus = exact && segment.allocated > to;
-        if to == segment.written && !surplus {
+        let from = segment.written_or_bypassed();
+        if to == from && !surplus {
             return None;
         }
-        let from = segment.written;
         let leases = segment.window.leases_to_write(from, (to - from) as usize);
         let whole = block_ceil(to.into()) as u32;
         let step = to.clamp(ALLOCATION_BYTES_MIN, ALLOCATION_BYTES_MAX);
@@ -117,6 +113,7 @@ impl SegmentPlan {
             exact,
             create: segment.written == 0,
             allocate,
+            allocated: segment.allocated,
             leases,
             index,
         })
@@ -148,7 +145,9 @@ impl SegmentPlan {
                 result => result?,
             }
         }
-        self.write_bytes(&file, pace).await?;
+        if self.to > self.from {
+            self.write_bytes(&file, pace).await?;
+        }
         if self.exact {
             file.set_len(self.to.into()).await?;
         }
@@ -165,38 +164,14 @@ impl SegmentPlan {
     async fn write_bytes(&self, file: &File, pace: &Pace<'_>) -> io::Result<()> {
         assert_eq!(self.from as usize % BLOCK, 0, "the file has whole blocks, or it is cut");
         let whole = block_floor(self.to.into()) as u32;
-        let mut position = self.from;
+        let mut blocks = Blocks::new(&self.leases, self.from, whole);
+        while let Some((position, pieces)) = blocks.next(pace.write_bytes_max()) {
+            let bytes = pieces.iter().map(|piece| piece.len()).sum();
+            pace.piece(file.write_at(pieces, position.into())).await?;
+            pace.wrote(bytes);
+        }
         let mut rest = AlignedBuf::zeroed(BLOCK);
-        let mut ragged = 0;
-        let mut pieces = Vec::new();
-        let (mut begun, mut gathered) = (position, 0);
-        let mut bytes_max = pace.write_bytes_max();
-        for lease in &self.leases {
-            let count = lease.len().min(whole.saturating_sub(position) as usize);
-            let mut at = 0;
-            while at < count {
-                let take = (count - at).min(bytes_max - gathered);
-                pieces.push(Piece::Lease(lease.slice(at..at + take)));
-                at += take;
-                gathered += take;
-                if gathered == bytes_max {
-                    let write = file.write_at(std::mem::take(&mut pieces), begun.into());
-                    pace.piece(write).await?;
-                    pace.wrote(gathered);
-                    begun += gathered as u32;
-                    gathered = 0;
-                    bytes_max = pace.write_bytes_max();
-                }
-            }
-            let left = &lease[count..];
-            rest[ragged..ragged + left.len()].copy_from_slice(left);
-            ragged += left.len();
-            position += lease.len() as u32;
-        }
-        if gathered > 0 {
-            pace.piece(file.write_at(pieces, begun.into())).await?;
-            pace.wrote(gathered);
-        }
+        let ragged = blocks.copy_rest(&mut rest);
         if ragged > 0 {
             let last = vec![Piece::Aligned(rest, 0..BLOCK)];
             pace.piece(file.write_at(last, whole.into())).await?;

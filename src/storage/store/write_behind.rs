@@ -52,11 +52,16 @@ impl Pass {
 
     /// Whether a log is cut; `None` leaves it out altogether.
     fn tails(self, engine: &Engine, log: &LogShared) -> Option<Tails> {
-        let idle = engine.runtime.now().saturating_since(log.core().last_append);
+        let core = log.core();
+        let idle = engine.runtime.now().saturating_since(core.last_append);
+        // A file that others write to is not cut.
+        let may_cut = !core.active().is_written_past_the_journal();
         match self {
-            Pass::Checkpoint { cut_after: Some(after) } if idle >= after => Some(Tails::Cut),
+            Pass::Checkpoint { cut_after: Some(after) } if idle >= after && may_cut => {
+                Some(Tails::Cut)
+            }
             Pass::Checkpoint { .. } => Some(Tails::Keep),
-            Pass::Retire { idle: long } => (idle >= long).then_some(Tails::Cut),
+            Pass::Retire { idle: long } => (idle >= long && may_cut).then_some(Tails::Cut),
             Pass::Close => Some(Tails::Cut),
         }
     }
@@ -269,8 +274,15 @@ impl StoreCore {
             // What was cut and has grown since begins with a partial block that is in memory.
             let to = if grown { block_floor(written.to.into()) as u32 } else { written.to };
             segment.written = segment.written.max(to);
-            segment.allocated =
-                written.allocate.unwrap_or(if segment.sealed { 0 } else { segment.allocated });
+            segment.is_being_written = false;
+            if let Some(allocated) = written.allocate {
+                segment.allocated = segment.allocated.max(allocated);
+            } else if written.exact && segment.allocated == written.allocated {
+                segment.allocated = 0;
+            }
+            if written.exact {
+                segment.ready = 0;
+            }
             engine.cached(log, written.base);
         }
         let active = core.active_mut();
@@ -278,6 +290,7 @@ impl StoreCore {
         if tails == Tails::Cut && active.written == active.state.bytes {
             active.window.clear();
             active.allocated = 0;
+            active.ready = 0;
             drop(core);
             engine.files.close(log.id, None);
         }

@@ -1,0 +1,135 @@
+//! Batches that go past the journal: which ones do, what becomes of them at faults, in the simulator.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::model_tests::{DATA, recover, start};
+use crate::model::units::{BLOCK, KIB, MIB};
+use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
+use crate::record::{BatchBuilder, BatchOptions};
+use crate::runtime::Runtime;
+use crate::runtime::disk::OpenMode;
+use crate::runtime::sim::{Fault, Host, SimOptions, World};
+use crate::storage::directory::segment_path;
+use crate::storage::{AppendMode, Log, LogConfig, Store};
+
+/// More than `bypass_bytes_min` of these stores.
+const LARGE: usize = 5 * BLOCK;
+
+fn id() -> LogId {
+    LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) }
+}
+
+fn open_log(store: &Store) -> Log {
+    let config = LogConfig { segment_bytes: 4 * MIB as u32, ..LogConfig::default() };
+    store.create(id(), "orders", config)
+}
+
+/// Appends one batch with a value of so many bytes; what is returned is whether it was acknowledged.
+async fn append(runtime: &Runtime, log: &Log, bytes: usize) -> bool {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    builder.append(1_000, None, Some(&vec![9; bytes]), &[]);
+    let batch = builder.finish();
+    if log.prepare_append(batch.len()).await.is_err() {
+        return false;
+    }
+    let now_ms = runtime.wall_clock_ms();
+    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
+    match log.append(&batch, mode) {
+        Ok(appended) => appended.ticket.wait().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// A store whose log has a segment that is ready.
+fn ready(world: &World, host: &Host) -> (Runtime, Store, Log) {
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let log = open_log(&store);
+    assert!(world.run_until(append(&runtime, &log, LARGE)));
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(store.stats().bypassed_bytes, 0, "the first one comes before its segment is ready");
+    (runtime, store, log)
+}
+
+#[test]
+fn large_batches_of_durable_topics_are_written_once() {
+    let world = World::new(1, SimOptions::default());
+    let host = world.host();
+    let (runtime, store, log) = ready(&world, &host);
+    let frame_bytes = || store.stats().journal.frame_bytes;
+    let before = frame_bytes();
+    for _ in 0..50 {
+        assert!(world.run_until(append(&runtime, &log, LARGE)));
+    }
+    let took = frame_bytes() - before;
+    assert!(took <= 50 * 2 * BLOCK as u64, "{took} bytes of journal");
+    let bypassed = store.stats().bypassed_bytes;
+    assert!(bypassed > 50 * LARGE as u64, "{bypassed}");
+
+    assert!(world.run_until(append(&runtime, &log, KIB)));
+    log.set_config(LogConfig { flush_messages: u64::MAX, ..log.config() });
+    assert!(world.run_until(append(&runtime, &log, LARGE)));
+    assert_eq!(store.stats().bypassed_bytes, bypassed, "neither small nor relaxed ones");
+
+    host.power_loss();
+    let (store, clean) = world.run_until(start(&host.runtime()));
+    assert!(!clean && open_log(&store).end_offset() >= Offset(52));
+    world.run_until(store.close()).expect("a clean stop");
+}
+
+#[test]
+fn a_segment_that_cannot_be_made_ready_leaves_them_to_the_journal() {
+    let world = World::new(1, SimOptions::default());
+    let host = world.host();
+    let (runtime, store, log) = ready(&world, &host);
+    // Enough for what is appended, and not for a step of what is set aside.
+    host.set_disk_capacity(host.disk_bytes_used() + 700 * KIB as u64);
+    for _ in 0..60 {
+        assert!(world.run_until(append(&runtime, &log, LARGE)));
+        world.run_for(Duration::from_millis(100));
+    }
+    let stats = store.stats();
+    let appended = 60 * LARGE as u64;
+    assert!(stats.bypassed_bytes < appended, "{stats:?}");
+    assert!(!store.is_full() && store.failure().is_none());
+    world.run_until(store.close()).expect("a clean stop");
+}
+
+#[test]
+fn an_error_of_a_write_past_the_journal_fails_the_directory() {
+    for fault in [Fault::WriteError, Fault::SyncError] {
+        let world = World::new(1, SimOptions::default());
+        let host = world.host();
+        let (runtime, store, log) = ready(&world, &host);
+        let segment = segment_path(Path::new(DATA), id(), Offset(0));
+        host.faults().set_scope(Some(segment));
+        host.faults().set_chance(fault, 1.0);
+        assert!(!world.run_until(append(&runtime, &log, LARGE)), "{fault:?} is not acknowledged");
+        assert!(store.failure().is_some());
+        host.faults().clear();
+        host.power_loss();
+        let (store, _) = world.run_until(start(&host.runtime()));
+        assert!(open_log(&store).end_offset() >= Offset(1));
+        world.run_until(store.close()).expect("a clean stop");
+    }
+}
+
+#[test]
+#[should_panic(expected = "shorter than it was")]
+fn a_file_that_has_lost_its_end_refuses_the_start() {
+    let world = World::new(1, SimOptions::default());
+    let host = world.host();
+    let (runtime, _store, log) = ready(&world, &host);
+    for _ in 0..3 {
+        assert!(world.run_until(append(&runtime, &log, LARGE)));
+    }
+    host.kill();
+    let runtime = host.runtime();
+    world.run_until(async {
+        let path = segment_path(Path::new(DATA), id(), Offset(0));
+        let file = runtime.disk().open(&path, OpenMode::WRITE_DIRECT).await.expect("the file");
+        file.set_len(BLOCK as u64).await.expect("cut");
+        recover(&runtime).await;
+    });
+}
