@@ -112,8 +112,11 @@ impl Connection {
         let pipeline = Pipeline::new(shard, &self.session);
         let writer = pipeline.clone().write_responses(self.stream.clone(), end.clone());
         shard.runtime().spawn(Lane::Hot, writer);
-        let reading = self.read_requests(shard, sessions, &pipeline);
-        match select2(reading, end.wait()).await.left() {
+        // On its own: a future that is handed on by value has room kept for it in each that it passes through, for
+        // as long as the connection lives.
+        let reading = Box::pin(self.read_requests(shard, sessions, &pipeline));
+        let ended = select2(reading, end.wait()).await.left();
+        match ended {
             Some(End::Refused(reason)) => {
                 if shard.log_budget().allow() {
                     warn!(peer = %self.peer, reason, "closed a connection");

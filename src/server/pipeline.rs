@@ -109,7 +109,9 @@ impl Pipeline {
     /// Sends the responses until the pipeline is closed and empty, the peer is gone, or `stop`
     /// is set; the stream is shut down in the last two cases.
     pub async fn write_responses(self: Rc<Self>, stream: Stream, stop: Rc<Latch>) {
-        let complete = select2(self.write_all(&stream), stop.wait()).await.left().unwrap_or(false);
+        // On its own, for the sake of the connection's memory, as its reader.
+        let writing = Box::pin(self.write_all(&stream));
+        let complete = select2(writing, stop.wait()).await.left().unwrap_or(false);
         if !complete {
             stream.shutdown();
             self.entries.close();
