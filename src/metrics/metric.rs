@@ -78,7 +78,7 @@ metrics! {
     JournalUsed Gauge "klamm_journal_used_ratio": "The part of the journal that no checkpoint covers yet; a checkpoint is due at 0.5."
     JournalWrites Counter "klamm_journal_writes_total": "Journal frames written without a flush of their own."
     JournalSyncs Counter "klamm_journal_syncs_total": "Flushes that made such frames durable."
-    BypassedBytes Counter "klamm_journal_bypassed_bytes_total": "Bytes of batches written straight to their segment, past the journal."
+    BypassedBytes Counter "klamm_journal_bypassed_bytes_total": "Bytes of large batches written straight to their segments, past the journal."
     JournalWaits Counter "klamm_journal_waits_total" by "reason": "Times a frame waited for a checkpoint to free a file, or for a file to be zeroed."
     Checkpoints Counter "klamm_checkpoints_total": "Checkpoints written."
     OpenSegments Gauge "klamm_open_segment_files": "Segment files that are open."

@@ -143,7 +143,7 @@ pub struct StoreStats {
     pub checkpoints: u64,
     /// Bytes of chunks in use.
     pub memory_bytes: usize,
-    /// Bytes of batches that went past the journal since the start.
+    /// Bytes that went past the journal since the start.
     pub bypassed_bytes: u64,
     /// The journal's figures.
     pub journal: JournalStats,

@@ -48,8 +48,12 @@ pub struct BypassWrite {
     pub leases: Vec<Lease>,
     /// The entries that are durable with them.
     pub sequences: Vec<Sequence>,
-    /// The bytes of their batches.
-    bytes: usize,
+}
+
+impl BypassWrite {
+    fn bytes(&self) -> usize {
+        (self.to - self.from) as usize
+    }
 }
 
 /// The batches of one store that go past its journal.
@@ -59,9 +63,9 @@ pub struct Bypass {
     waiting: RefCell<VecDeque<BypassWrite>>,
     /// Logs that are being written; one write at a time keeps a file in order.
     writing: RefCell<Vec<LogId>>,
-    /// Bytes of batches that are not durable yet.
+    /// Bytes that are not durable yet.
     bytes: Cell<usize>,
-    /// Bytes of batches that are.
+    /// Bytes that are, since the start.
     bytes_total: Cell<u64>,
     /// Logs whose active segment is to be made ready.
     unready: RefCell<VecDeque<Weak<LogShared>>>,
@@ -89,7 +93,7 @@ impl Bypass {
         }
     }
 
-    /// Bytes of all batches that went past the journal.
+    /// Bytes that went past the journal since the start.
     pub fn bytes_total(&self) -> u64 {
         self.bytes_total.get()
     }
@@ -101,7 +105,7 @@ impl Bypass {
 
     /// Queues a write, which follows those that were queued for the same log.
     fn push(&self, write: BypassWrite) {
-        self.bytes.set(self.bytes.get() + write.bytes);
+        self.bytes.set(self.bytes.get() + write.bytes());
         self.waiting.borrow_mut().push_back(write);
         self.write_wanted.notify_one();
     }
@@ -118,12 +122,11 @@ impl Bypass {
             if next.id != write.id {
                 return true;
             }
-            is_whole |= next.base != write.base || write.bytes + next.bytes > WRITE_BYTES_MAX;
+            is_whole |= next.base != write.base || write.bytes() + next.bytes() > WRITE_BYTES_MAX;
             if !is_whole {
                 write.to = next.to;
                 write.leases.append(&mut next.leases);
                 write.sequences.append(&mut next.sequences);
-                write.bytes += next.bytes;
             }
             is_whole
         });
@@ -131,11 +134,11 @@ impl Bypass {
         Some(write)
     }
 
-    /// Notes that the write of so many bytes of batches of that log has ended.
+    /// Notes that a write has ended.
     pub fn done(&self, write: &BypassWrite) {
         self.writing.borrow_mut().retain(|busy| *busy != write.id);
-        self.bytes.set(self.bytes.get() - write.bytes);
-        self.bytes_total.set(self.bytes_total.get() + write.bytes as u64);
+        self.bytes.set(self.bytes.get() - write.bytes());
+        self.bytes_total.set(self.bytes_total.get() + write.bytes() as u64);
         // The next batches of that log may wait.
         self.write_wanted.notify_all();
     }
@@ -194,7 +197,9 @@ impl LogShared {
         let active = core.active();
         // What the file's last block has is not written again before the journal has it durably.
         let tail_is_durable = self.engine.journal.durable_through() >= core.tail_logged;
-        let fits = active.takes_blocks_to(to) && tail_is_durable;
+        // Where much waits for the write-behind, it would all have to be written before this is acknowledged.
+        let before = position.saturating_sub(active.written_or_bypassed()) as usize;
+        let fits = active.takes_blocks_to(to) && tail_is_durable && before <= BYTES_WAITING_MAX;
         (fits && to >= position + BATCH_HEADER_BYTES as u32).then_some(to)
     }
 
@@ -209,13 +214,7 @@ impl LogShared {
 
     /// Queues what the active segment's file lacks up to `to`, for a batch that was just put there and whose entry
     /// has `sequence`.
-    pub(super) fn bypass(
-        self: &Rc<Self>,
-        core: &mut LogCore,
-        to: u32,
-        sequence: Sequence,
-        bytes: usize,
-    ) {
+    pub(super) fn bypass(self: &Rc<Self>, core: &mut LogCore, to: u32, sequence: Sequence) {
         let active = core.active_mut();
         let from = active.written_or_bypassed();
         active.bypassed = to;
@@ -227,7 +226,6 @@ impl LogShared {
             to,
             leases: active.window.leases_to_write(from, (to - from) as usize),
             sequences: vec![sequence],
-            bytes,
         });
     }
 }

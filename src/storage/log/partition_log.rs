@@ -621,7 +621,7 @@ impl LogShared {
         }
         match bypassed_to {
             None => self.engine.appended.set(self.engine.appended.get() + u64::from(bytes)),
-            Some(to) => self.bypass(core, to, core.covered, batch.len()),
+            Some(to) => self.bypass(core, to, core.covered),
         }
         if !self.awake.replace(true) {
             self.engine.awaken(self);

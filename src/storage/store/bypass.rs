@@ -32,9 +32,9 @@ impl StoreCore {
                 return;
             }
             match engine.bypass.take() {
-                Some(mut write) => {
+                Some(write) => {
                     drop((wanted, closed));
-                    self.write_until_done(&mut write).await;
+                    self.write_until_done(&write).await;
                 }
                 // What is appended before a stop is still written.
                 None if self.closing.get() => return,
@@ -43,7 +43,7 @@ impl StoreCore {
         }
     }
 
-    async fn write_until_done(&self, write: &mut BypassWrite) {
+    async fn write_until_done(&self, write: &BypassWrite) {
         let engine = &self.engine;
         while let Err(error) = self.write_blocks(write).await {
             if !may_pass(&error) || self.closing.get() {
