@@ -284,10 +284,8 @@ fn rebuild(
             report.not_arrived += (count - index) as u64;
             break;
         }
-        log.apply(change, now_ms).map_err(|reason| ReplayError::Contradiction {
-            log: id,
-            sequence: entry.sequence,
-            reason,
+        log.apply(change, entry.head.is_none(), now_ms).map_err(|reason| {
+            ReplayError::Contradiction { log: id, sequence: entry.sequence, reason }
         })?;
         (log.state.owner_epoch, log.state.covered) = at;
         report.applied += 1;
@@ -309,14 +307,22 @@ impl Rebuild {
         self.state.segments.last_mut().expect("a log keeps its active segment")
     }
 
-    fn apply(&mut self, change: Change<'_>, now_ms: i64) -> Result<(), &'static str> {
+    /// Applies a change; of a batch that went past the journal `is_proved` says that it need not be read back.
+    fn apply(
+        &mut self,
+        change: Change<'_>,
+        is_proved: bool,
+        now_ms: i64,
+    ) -> Result<(), &'static str> {
         match change {
             Change::Create { .. } => Ok(()),
             Change::Append { place, batch } => {
                 self.append(place, batch, now_ms)?.bytes.extend_from_slice(batch);
                 Ok(())
             }
-            Change::Bypass { place, header, rest } => self.bypass(place, header, rest, now_ms),
+            Change::Bypass { place, header, rest } => {
+                self.bypass(place, header, rest, is_proved, now_ms)
+            }
             Change::Tail { place, bytes } => self.tail(place, bytes),
             Change::Roll { sealed, sealed_bytes, base } => {
                 let active = *self.active();
@@ -354,12 +360,14 @@ impl Rebuild {
     }
 
     /// A batch that went past the journal, and arrived: the file has its blocks, from that which it begins in to
-    /// the last whole one. What the journal has before them is written again.
+    /// the last whole one. Those before them were written first or with it, so that what is proved durable proves
+    /// them, too; otherwise what the journal has of them is written again.
     fn bypass(
         &mut self,
         place: Place,
         header: &[u8; BATCH_HEADER_BYTES],
         rest: &[u8],
+        is_proved: bool,
         now_ms: i64,
     ) -> Result<(), &'static str> {
         let header = BatchHeader::parse(header).map_err(|_| "a bypass without a batch")?;
@@ -370,11 +378,16 @@ impl Rebuild {
         }
         let whole = u32::try_from(whole).map_err(|_| "a bypass beyond a segment")?;
         let pending = self.note(place, &header, now_ms)?;
-        pending.bytes.truncate(block_floor(pending.bytes.len() as u64) as usize);
-        pending.part = Part::Before;
+        let kept = if is_proved { 0 } else { block_floor(pending.bytes.len() as u64) as usize };
+        pending.bytes.truncate(kept);
         let behind =
             Pending { base: place.base, from: whole, bytes: rest.to_vec(), part: Part::Behind };
-        self.pending.push(behind);
+        if kept == 0 {
+            *pending = behind;
+        } else {
+            pending.part = Part::Before;
+            self.pending.push(behind);
+        }
         Ok(())
     }
 
