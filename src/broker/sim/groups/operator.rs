@@ -150,7 +150,16 @@ impl Operator {
         let answer = link.call(&request).await?;
         let code = ErrorCode::from_code(answer.decode().results[0].error_code);
         self.told("delete", group, code);
-        self.site.groups.borrow_mut().end(group, code.is_none());
+        {
+            let mut groups = self.site.groups.borrow_mut();
+            groups.end(group, code.is_none());
+            if code.is_none() {
+                // Offsets that were committed for the first time while this was under way may be gone with it.
+                let mut late = groups.committed_logs(group);
+                late.retain(|log| !logs.contains(log));
+                groups.begin_deletion(group, &late);
+            }
+        }
         self.deleted(group, since, logs.into_iter().zip(numbers), code);
         match code {
             ErrorCode::None => self.site.count("groups deleted"),
