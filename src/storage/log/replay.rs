@@ -555,10 +555,6 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
     }
     let file = runtime.disk().open(path, OpenMode::CREATE_DIRECT).await?;
     let mut offset = u64::from(pending.from);
-    if file.len().await? < offset {
-        let message = "the file is shorter than it was when the broker ran: restore it from a copy";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
     for part in pending.bytes.chunks(WRITE_BYTES_MAX) {
         let mut buffer = AlignedBuf::zeroed(block_ceil(part.len() as u64) as usize);
         buffer[..part.len()].copy_from_slice(part);

@@ -8,7 +8,6 @@ use crate::model::units::{BLOCK, KIB, MIB};
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::record::{BatchBuilder, BatchOptions};
 use crate::runtime::Runtime;
-use crate::runtime::disk::OpenMode;
 use crate::runtime::sim::{Fault, Host, SimOptions, World};
 use crate::storage::checkpoint::{self, CheckpointName};
 use crate::storage::directory::{DirectoryId, segment_path};
@@ -153,23 +152,4 @@ fn an_error_of_a_write_past_the_journal_fails_the_directory() {
         assert!(open_log(&store).end_offset() >= Offset(1));
         world.run_until(store.close()).expect("a clean stop");
     }
-}
-
-#[test]
-#[should_panic(expected = "shorter than it was")]
-fn a_file_that_has_lost_its_end_refuses_the_start() {
-    let world = World::new(1, SimOptions::default());
-    let host = world.host();
-    let (runtime, _store, log) = ready(&world, &host);
-    for _ in 0..3 {
-        assert!(world.run_until(append(&runtime, &log, LARGE)));
-    }
-    host.kill();
-    let runtime = host.runtime();
-    world.run_until(async {
-        let path = segment_path(Path::new(DATA), id(), Offset(0));
-        let file = runtime.disk().open(&path, OpenMode::WRITE_DIRECT).await.expect("the file");
-        file.set_len(BLOCK as u64).await.expect("cut");
-        recover(&runtime).await;
-    });
 }
