@@ -117,6 +117,40 @@ fn a_batch_behind_which_much_waits_takes_the_usual_way() {
     world.run_until(store.close()).expect("a clean stop");
 }
 
+/// A value whose batch is exactly so many bytes.
+fn value_for(batch_bytes: usize) -> usize {
+    let bytes_of = |value: &usize| {
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        builder.append(1_000, None, Some(&vec![9; *value]), &[]);
+        builder.finish().len()
+    };
+    (0..batch_bytes).rev().find(|value| bytes_of(value) == batch_bytes).expect("a value")
+}
+
+#[test]
+fn a_segment_that_was_filled_past_the_journal_hides_no_other_from_a_pass() {
+    let world = World::new(1, SimOptions::default());
+    let host = world.host();
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let log = open_log(&store);
+    log.set_config(LogConfig { segment_bytes: 2 * LARGE as u32, ..log.config() });
+    let whole = value_for(LARGE);
+    // The first segment gets an end that only a pass writes; the second is filled to its last block by what goes past
+    // the journal, and has no space to spare.
+    for bytes in [whole, 3 * KIB, whole, whole, whole] {
+        assert!(world.run_until(append(&runtime, &log, bytes)));
+        world.run_for(Duration::from_millis(100));
+    }
+    assert_eq!(log.segment_count(), 3);
+    assert_eq!(store.stats().bypassed_bytes, 2 * LARGE as u64);
+    world.run_until(store.checkpoint()).expect("a checkpoint");
+    let first = segment_path(Path::new(DATA), id(), Offset(0));
+    let written = world.run_until(runtime.disk().read_whole(&first, MIB)).expect("the file");
+    assert!(written.len() > LARGE + 3 * KIB, "{} bytes", written.len());
+    world.run_until(store.close()).expect("a clean stop");
+}
+
 #[test]
 fn a_segment_that_cannot_be_made_ready_leaves_them_to_the_journal() {
     let world = World::new(1, SimOptions::default());

@@ -68,11 +68,11 @@ impl LogPlan {
     pub fn new(log: &Rc<LogShared>, tails: Tails) -> LogPlan {
         let mut core = log.core_mut();
         let mut segments = Vec::new();
-        // Behind a sealed segment that is whole in its file come only such.
+        // Behind a sealed segment that a pass has written to its end come only such.
         for segment in core.segments.iter().rev() {
             match SegmentPlan::new(segment, tails) {
                 Some(plan) => segments.push(plan),
-                None if segment.sealed => break,
+                None if segment.sealed && segment.bypassed < segment.state.bytes => break,
                 None => {}
             }
         }
