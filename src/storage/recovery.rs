@@ -23,7 +23,7 @@ use crate::storage::directory::{
     partition_dir, superblock_path, topics_dir,
 };
 use crate::storage::journal::{
-    Entry, JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
+    JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
 };
 use crate::storage::leftovers::Leftovers;
 use crate::storage::log::LogState;
@@ -174,12 +174,7 @@ async fn recover_once(
     let mut replay = Replay::new(states, runtime.wall_clock_ms());
     let mut read = ScanReport::default();
     if !clean {
-        let feed = |replay: &mut Replay, slot, sequence, entry: &Entry<'_>| {
-            if !moved.contains(&entry.log) {
-                replay.feed(slot, sequence, entry);
-            }
-        };
-        read = scan_journals(runtime, dir, directory, epoch, &from, &mut replay, feed).await?;
+        read = scan_journals(runtime, dir, directory, epoch, &from, &moved, &mut replay).await?;
     }
     let (mut logs, report) = replay.bring_up_to_date(runtime, dir).await?;
     let unknown: Vec<LogState> = logs.extract_if(.., |log| !known.contains(&log.id)).collect();
@@ -260,14 +255,15 @@ async fn newest_of_slots(
     Ok(newest)
 }
 
+/// Feeds the entries of all slots to `replay`, but for those of logs that were moved away.
 async fn scan_journals(
     runtime: &Runtime,
     dir: &Path,
     directory: DirectoryId,
     epoch: u64,
     covered: &[(u16, Sequence)],
+    moved: &FxHashSet<LogId>,
     replay: &mut Replay,
-    feed: impl Fn(&mut Replay, u16, Sequence, &Entry<'_>),
 ) -> Result<ScanReport, RecoverError> {
     let path = journal_dir(dir);
     let mut total = ScanReport::default();
@@ -276,7 +272,9 @@ async fn scan_journals(
         let from = through.map_or(Sequence::FIRST, |(_, sequence)| sequence.next());
         let identity = JournalIdentity { directory, slot, epoch };
         let report = scan(runtime, &path, identity, from, None, |sequence, entry| {
-            feed(replay, slot, sequence, entry);
+            if !moved.contains(&entry.log) {
+                replay.feed(slot, sequence, entry);
+            }
             Ok(())
         })
         .await?;

@@ -4,8 +4,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::StoreCore;
+use super::pace::WRITE_BYTES_MAX;
 use crate::model::Offset;
-use crate::model::limits::CHUNK_BYTES_MAX;
 use crate::runtime::disk::sync_failed;
 use crate::runtime::sync::{select2, timeout};
 use crate::storage::directory::partition_dir;
@@ -19,8 +19,6 @@ use crate::storage::log::partition_log::LogShared;
 
 /// Writes past the journal that are in flight at once, each to another log.
 pub(super) const BYPASS_WRITERS: usize = 4;
-/// One write carries at most so much, so that others get their turn at the disk.
-const WRITE_BYTES_MAX: usize = 4 * CHUNK_BYTES_MAX;
 
 impl StoreCore {
     /// Writes what goes past the journal, and lets go of the entries that wait for it.

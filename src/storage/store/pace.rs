@@ -16,7 +16,7 @@ use crate::storage::log::engine::Engine;
 /// What one write carries at most while commits are to be spared.
 const WRITE_BYTES_GENTLE: usize = CHUNK_BYTES_MAX;
 /// What one write carries at most otherwise, so that others get their turn at the disk.
-const WRITE_BYTES_MAX: usize = 4 * CHUNK_BYTES_MAX;
+pub(super) const WRITE_BYTES_MAX: usize = 4 * CHUNK_BYTES_MAX;
 /// A pass begins when half of the journal is taken; from here on it hurries.
 const HURRY_FROM: f64 = 0.75;
 /// By how much of the journal a pass may lag behind before it hurries.
