@@ -73,6 +73,9 @@ impl Deref for RecvBytes {
 
 impl Net {
     /// Listens on an address; with `reuse_port` other threads may listen on it as well.
+    ///
+    /// # Errors
+    /// Where the address is in use or not this machine's.
     pub fn listen(&self, address: SocketAddr, reuse_port: bool) -> io::Result<Listener> {
         match self {
             Net::Uring(net) => net.listen(address, reuse_port).map(Listener::Uring),
@@ -81,6 +84,9 @@ impl Net {
     }
 
     /// Connects to an address.
+    ///
+    /// # Errors
+    /// Where nobody listens there, or the network refuses.
     pub async fn connect(&self, address: SocketAddr) -> io::Result<Stream> {
         match self {
             Net::Uring(net) => net.connect(address).await.map(Stream::Uring),
@@ -128,6 +134,9 @@ impl Listener {
 
 impl Stream {
     /// Whatever has arrived, at least one byte; empty at the end of the stream.
+    ///
+    /// # Errors
+    /// Where the connection broke.
     pub async fn recv(&self) -> io::Result<RecvBytes> {
         match self {
             Stream::Uring(stream) => stream.recv().await,
@@ -135,15 +144,21 @@ impl Stream {
         }
     }
 
-    /// Fills `body` from `from` to its end, without another copy.
-    pub async fn recv_exact(&self, body: Vec<u8>, from: usize) -> (Vec<u8>, io::Result<()>) {
+    /// Receives exactly `missing` bytes to the end of `body`, without another copy.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` where the stream ends before; what has come is in the vector.
+    pub async fn recv_exact(&self, body: Vec<u8>, missing: usize) -> (Vec<u8>, io::Result<()>) {
         match self {
-            Stream::Uring(stream) => stream.recv_exact(body, from).await,
-            Stream::Sim(stream) => stream.recv_exact(body, from).await,
+            Stream::Uring(stream) => stream.recv_exact(body, missing).await,
+            Stream::Sim(stream) => stream.recv_exact(body, missing).await,
         }
     }
 
     /// Sends all pieces.
+    ///
+    /// # Errors
+    /// Where the connection broke: how much the peer has got is not known.
     pub async fn send(&self, pieces: Vec<Piece>) -> io::Result<()> {
         match self {
             Stream::Uring(stream) => stream.send(pieces).await,

@@ -147,13 +147,13 @@ impl Connection {
                         return end;
                     }
                 }
-                Ok(Step::Fill { body, from }) => {
-                    let (body, result) = self.stream.recv_exact(body, from).await;
+                Ok(Step::Fill { body, missing }) => {
+                    let (body, result) = self.stream.recv_exact(body, missing).await;
                     if let Err(error) = result {
                         debug!(peer = %self.peer, %error, "the peer left inside a request");
                         return End::Closed;
                     }
-                    shard.metrics().received(body.len() - from);
+                    shard.metrics().received(missing);
                     self.decoder.filled(body);
                 }
                 Ok(Step::Receive) => match self.stream.recv().await {

@@ -16,9 +16,14 @@ use crate::runtime::net::RecvBytes;
 
 /// The first reservation for a long body, in bytes: what a socket buffer holds at once.
 const COLLECT_BYTES_FIRST: usize = 64 * KIB;
+/// What is reserved later, as a multiple of what has arrived.
+const COLLECT_GROWTH: usize = 4;
 /// So much of a long body comes before any memory is reserved for it, so that a peer that only
 /// announces one holds nothing.
 const COLLECT_BYTES_BEFORE: usize = 4 * KIB;
+/// A rest that is shorter than this comes through a receive buffer, together with what follows it; a longer one
+/// straight into its vector, in one operation however many segments it takes.
+const COLLECT_REST_BYTES_MIN: usize = 8 * KIB;
 
 /// The bytes of one request, without its length.
 #[derive(Clone, Debug)]
@@ -47,12 +52,12 @@ pub enum Step {
     Frame(Frame),
     /// More bytes are needed, of whatever number.
     Receive,
-    /// Exactly the rest of a long body is needed: receive into the collected vector from `from`.
+    /// Exactly so many bytes more of a long body are needed.
     Fill {
-        /// The vector, already as long as the part that may be filled now.
+        /// What has been collected of it.
         body: Vec<u8>,
-        /// Where the missing bytes begin.
-        from: usize,
+        /// How many bytes may follow now.
+        missing: usize,
     },
 }
 
@@ -114,18 +119,16 @@ impl Decoder {
         };
         let whole = SIZE_BYTES + size;
         self.take_input(whole);
-        let from = self.partial.len();
-        if from == whole {
+        let arrived = self.partial.len();
+        if arrived == whole {
             let body = Bytes::from(std::mem::take(&mut self.partial));
             return Ok(Step::Frame(Frame::Owned(body.slice(SIZE_BYTES..))));
         }
-        if whole < COLLECT_BYTES_FIRST || from < COLLECT_BYTES_BEFORE {
+        if whole - arrived < COLLECT_REST_BYTES_MIN || arrived < COLLECT_BYTES_BEFORE {
             return Ok(Step::Receive);
         }
-        let mut body = std::mem::take(&mut self.partial);
-        let until = whole.min((from * 2).max(COLLECT_BYTES_FIRST));
-        body.resize(until, 0);
-        Ok(Step::Fill { body, from })
+        let until = whole.min((arrived * COLLECT_GROWTH).max(COLLECT_BYTES_FIRST));
+        Ok(Step::Fill { body: std::mem::take(&mut self.partial), missing: until - arrived })
     }
 
     /// Moves received bytes to the unfinished frame until it has `want` bytes.
@@ -165,13 +168,10 @@ mod tests {
                     decoder.received(RecvBytes::from(stream[at..end].to_vec()));
                     at = end;
                 }
-                Step::Fill { mut body, from } => {
-                    let count = (body.len() - from).min(stream.len() - at);
-                    if count < body.len() - from {
-                        return Ok(frames);
-                    }
-                    body[from..].copy_from_slice(&stream[at..at + count]);
-                    at += count;
+                Step::Fill { mut body, missing } => {
+                    let Some(rest) = stream.get(at..at + missing) else { return Ok(frames) };
+                    body.extend_from_slice(rest);
+                    at += missing;
                     decoder.filled(body);
                 }
             }
@@ -206,7 +206,8 @@ mod tests {
         assert!(matches!(decoder.step(), Ok(Step::Receive)));
         assert!(decoder.partial.capacity() < 64, "{}", decoder.partial.capacity());
         decoder.received(RecvBytes::from(vec![0; COLLECT_BYTES_BEFORE - SIZE_BYTES]));
-        let Ok(Step::Fill { body, from }) = decoder.step() else { panic!("a body must follow") };
-        assert_eq!((body.len(), from), (COLLECT_BYTES_FIRST, COLLECT_BYTES_BEFORE));
+        let Ok(Step::Fill { body, missing }) = decoder.step() else { panic!("a body must follow") };
+        assert!(body.capacity() <= 2 * COLLECT_BYTES_BEFORE, "{}", body.capacity());
+        assert_eq!((body.len(), body.len() + missing), (COLLECT_BYTES_BEFORE, COLLECT_BYTES_FIRST));
     }
 }

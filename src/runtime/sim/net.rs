@@ -337,18 +337,15 @@ impl SimStream {
     pub(in crate::runtime) async fn recv_exact(
         &self,
         mut buffer: Vec<u8>,
-        from: usize,
+        missing: usize,
     ) -> (Vec<u8>, io::Result<()>) {
-        let mut done = from;
-        while done < buffer.len() {
-            match self.take(buffer.len() - done).await {
+        let whole = buffer.len() + missing;
+        while buffer.len() < whole {
+            match self.take(whole - buffer.len()).await {
                 Ok(bytes) if bytes.is_empty() => {
                     return (buffer, Err(io::ErrorKind::UnexpectedEof.into()));
                 }
-                Ok(bytes) => {
-                    buffer[done..done + bytes.len()].copy_from_slice(&bytes);
-                    done += bytes.len();
-                }
+                Ok(bytes) => buffer.extend_from_slice(&bytes),
                 Err(error) => return (buffer, Err(error)),
             }
         }

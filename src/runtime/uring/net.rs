@@ -295,31 +295,39 @@ impl UringStream {
         }
     }
 
-    /// Fills `buffer` from `from` to its end, straight from the socket.
+    /// Receives exactly `missing` bytes to the end of `buffer`, straight from the socket. Memory that nothing has
+    /// arrived for is reserved but not touched.
     pub(in crate::runtime) async fn recv_exact(
         &self,
         mut buffer: Vec<u8>,
-        mut from: usize,
+        missing: usize,
     ) -> (Vec<u8>, io::Result<()>) {
-        assert!(from <= buffer.len(), "{from} lies beyond {} bytes", buffer.len());
-        while from < buffer.len() {
-            let rest = &mut buffer[from..];
-            let bytes = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-            let entry = opcode::Recv::new(fd(&self.socket), rest.as_mut_ptr(), bytes)
+        let whole = buffer.len() + missing;
+        buffer.reserve_exact(missing);
+        while buffer.len() < whole {
+            let missing = whole - buffer.len();
+            let rest = &mut buffer.spare_capacity_mut()[..missing];
+            let bytes = u32::try_from(missing).unwrap_or(u32::MAX);
+            let entry = opcode::Recv::new(fd(&self.socket), rest.as_mut_ptr().cast(), bytes)
                 .flags(libc::MSG_WAITALL)
                 .build();
             let held = ReceivingExact { _socket: self.socket.clone(), buffer };
             // SAFETY: the bytes are the heap memory of the vector, which is held.
             let (completion, held) = unsafe { self.handle.ring().submit(entry, held) }.await;
             buffer = held.buffer;
+            self.more.set(cqueue::sock_nonempty(completion.flags));
             match completion.value() {
                 Ok(0) => return (buffer, Err(io::ErrorKind::UnexpectedEof.into())),
-                Ok(bytes) => from += bytes as usize,
+                Ok(bytes) => {
+                    let arrived = buffer.len() + bytes as usize;
+                    // SAFETY: the kernel has written so many bytes behind the ones that were there, and no more
+                    // than it was given.
+                    unsafe { buffer.set_len(arrived.min(whole)) }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return (buffer, Err(error)),
             }
         }
-        self.more.set(true);
         (buffer, Ok(()))
     }
 

@@ -98,13 +98,12 @@ fn a_large_message_arrives_whole_by_both_ways_of_receiving() {
                 client.send(pieces).await.expect("the peer receives");
             }
         });
-        let exact = vec![0; message.len() + 7];
-        let (exact, result) = server.recv_exact(exact, 7).await;
+        let (exact, result) = server.recv_exact(vec![0; 7], message.len()).await;
         result.expect("all of it is sent");
         assert!(exact[7..] == message, "straight into an owned buffer");
         assert!(receive(&server, message.len()).await == message, "by the pool");
         assert_eq!(server.recv().await.expect("the end is no error").len(), 0);
-        let (_, result) = server.recv_exact(vec![0; 1], 0).await;
+        let (_, result) = server.recv_exact(Vec::new(), 1).await;
         let error = result.expect_err("the stream has ended");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     });
@@ -155,7 +154,7 @@ fn a_dropped_receive_leaves_the_stream_usable_and_a_shutdown_ends_it() {
         let (client, server) = pair(&runtime).await;
         for round in 0..100u8 {
             {
-                let mut waiting = std::pin::pin!(server.recv_exact(vec![0; 64], 0));
+                let mut waiting = std::pin::pin!(server.recv_exact(Vec::new(), 64));
                 poll_fn(|context| {
                     assert!(waiting.as_mut().poll(context).is_pending());
                     Poll::Ready(())
@@ -490,7 +489,7 @@ fn an_executor_ends_with_operations_in_flight_and_gives_its_port_back() {
         let net = runtime.net().clone();
         runtime.spawn(Lane::Hot, async move {
             let (stream, _) = listener.accept().await.expect("somebody connects");
-            let _never = stream.recv_exact(vec![0; 1 << 20], 0).await;
+            let _never = stream.recv_exact(Vec::new(), 1 << 20).await;
             let _never = listener.accept().await;
         });
         let client = net.connect(address).await.expect("it listens");
