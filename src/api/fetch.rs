@@ -22,9 +22,7 @@ use crate::protocol::types::Records;
 use crate::shard::fetch_session::{
     Context, FetchSessions, PartitionKey, Said, SessionRequest, TopicRef, Wanted, WantedPlace,
 };
-use crate::shard::{
-    AnswerHold, FetchFailure, FetchPart, FetchTerms, Fetches, Routed, RoutedResult, Shard, Told,
-};
+use crate::shard::{AnswerHold, FetchPart, FetchTerms, Fetches, Routed, RoutedResult, Shard, Told};
 use crate::storage::ReadPart;
 
 /// The first version that knows KAFKA_STORAGE_ERROR.
@@ -33,6 +31,8 @@ const VERSION_STORAGE_ERROR: i16 = 6;
 const VERSION_ZSTD: i16 = 10;
 /// The first version that names topics by id.
 const VERSION_TOPIC_IDS: i16 = 13;
+/// `isolation.level=read_committed`, on the wire.
+const ISOLATION_READ_COMMITTED: i8 = 1;
 
 /// The fetch sessions of a shard, shared by its connections.
 pub type SharedSessions = Rc<RefCell<FetchSessions>>;
@@ -43,6 +43,7 @@ struct Fetching {
     sessions: SharedSessions,
     context: Context,
     terms: FetchTerms,
+    read_committed: bool,
 }
 
 /// Serves a Fetch request.
@@ -85,8 +86,9 @@ pub fn fetch(
         });
     }
     context.session().fetches_by(begun.session_id());
+    let read_committed = request.isolation_level == ISOLATION_READ_COMMITTED;
     let sessions = sessions.clone();
-    Reply::in_turn(answer(Fetching { responder, sessions, context: begun, terms }))
+    Reply::in_turn(answer(Fetching { responder, sessions, context: begun, terms, read_committed }))
 }
 
 fn topic_ref(name: &str, id: TopicId, by_id: bool) -> TopicRef {
@@ -139,7 +141,7 @@ fn refuse_replica(responder: &Responder, request: &FetchRequest<'_>) -> Outcome 
             partitions: topic
                 .partitions
                 .iter()
-                .map(|partition| failed(partition.partition, code.into()))
+                .map(|partition| failed(partition.partition, code))
                 .collect(),
             ..FetchableTopicResponse::default()
         })
@@ -191,7 +193,7 @@ fn part(log: LogId, wanted: &Wanted) -> FetchPart {
 }
 
 async fn answer(fetching: Fetching) -> Outcome {
-    let Fetching { responder, sessions, context, mut terms } = fetching;
+    let Fetching { responder, sessions, context, mut terms, read_committed } = fetching;
     let shard = responder.shard.clone();
     // It began when all earlier responses had left.
     let queued = shard.runtime().turn_began().saturating_since(responder.arrived);
@@ -201,16 +203,16 @@ async fn answer(fetching: Fetching) -> Outcome {
     let mut asked = Vec::new();
     sessions.borrow().each_wanted(&context, |place, wanted| match resolve(&shard, &wanted.key) {
         Ok((log, _)) if !understands_topic(&responder, log.topic) => {
-            results.push((place, Err(ErrorCode::UnsupportedCompressionType.into())));
+            results.push((place, Err(ErrorCode::UnsupportedCompressionType)));
         }
         Ok((log, owner)) => {
             asked.push(place);
             fetches.add(owner, part(log, wanted));
         }
-        Err(code) => results.push((place, Err(code.into()))),
+        Err(code) => results.push((place, Err(code))),
     });
-    if !results.is_empty() {
-        // Something is to be said at once.
+    if asked.is_empty() {
+        // As in Kafka, partitions that are not there do not end the wait for the others.
         terms.wait_max = Duration::ZERO;
     }
     let (found, time) = fetches.news(terms).await;
@@ -225,18 +227,18 @@ async fn answer(fetching: Fetching) -> Outcome {
     for (place, result) in results {
         // What the client has left meanwhile is not said.
         let Some(key) = sessions.borrow().key_at(&context, place) else { continue };
-        if let (Err(failure), ErrorCode::None) = (&result, first_error) {
-            first_error = failure.code;
+        if let (Err(code), ErrorCode::None) = (&result, first_error) {
+            first_error = *code;
         }
         if !sessions.borrow_mut().must_say(&context, &key, said(&result)) {
             continue;
         }
         let data = match result {
-            Ok(routed) => fetched(key.partition, routed, &mut externals, &mut holds),
-            Err(failure) => {
-                let code = in_version(failure.code, responder.version);
-                failed(key.partition, FetchFailure { code, ..failure })
-            }
+            Ok(routed) => PartitionData {
+                aborted_transactions: read_committed.then(Vec::new),
+                ..fetched(key.partition, routed, &mut externals, &mut holds)
+            },
+            Err(code) => failed(key.partition, in_version(code, responder.version)),
         };
         match answered.last_mut() {
             Some((topic, partitions)) if *topic == key.topic => partitions.push(data),
@@ -305,7 +307,6 @@ fn fetched(
         high_watermark: place.high_watermark.0,
         last_stable_offset: place.high_watermark.0,
         log_start_offset: place.log_start.0,
-        aborted_transactions: None,
         diverging_epoch,
         records,
         ..PartitionData::default()
@@ -321,13 +322,13 @@ fn into_part(part: ReadPart) -> Part {
     }
 }
 
-fn failed(partition_index: i32, failure: FetchFailure) -> PartitionData<'static> {
+fn failed(partition_index: i32, code: ErrorCode) -> PartitionData<'static> {
     PartitionData {
         partition_index,
-        error_code: failure.code.code(),
-        high_watermark: failure.high_watermark.0,
+        error_code: code.code(),
+        high_watermark: -1,
         last_stable_offset: -1,
-        log_start_offset: failure.log_start.0,
+        log_start_offset: -1,
         aborted_transactions: None,
         records: Records::Bytes(&[]),
         ..PartitionData::default()

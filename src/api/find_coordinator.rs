@@ -68,7 +68,7 @@ fn has_topic(shard: &Shard) -> bool {
 }
 
 /// Asks the controller for the groups' topic; another request may do so at the same time.
-fn create_topic(shard: &Shard) -> impl Future<Output = ()> + 'static {
+pub(super) fn create_topic(shard: &Shard) -> impl Future<Output = ()> + 'static {
     let terms = shard.settings().groups.offsets_topic;
     let brokers = shard.image().brokers().len().min(REPLICATION_FACTOR_UNSET_MAX);
     let topic = NewTopic {

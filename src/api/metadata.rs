@@ -3,8 +3,10 @@
 use rustc_hash::FxHashSet;
 
 use crate::api::encode::first_error;
+use crate::api::find_coordinator;
 use crate::api::reply::Reply;
 use crate::api::request::RequestContext;
+use crate::coordinator::OFFSETS_TOPIC;
 use crate::metadata::commands::{Command, check_topic_name};
 use crate::metadata::{Broker, Image, Partition, Topic};
 use crate::model::{BrokerId, ErrorCode, TopicId};
@@ -20,8 +22,7 @@ const VERSION_ASK_BY_ID: i16 = 12;
 const VERSION_LISTENER_NOT_FOUND: i16 = 6;
 
 /// Kafka's topics for its own state (`Topic.INTERNAL_TOPICS`).
-const INTERNAL_TOPICS: [&str; 3] =
-    ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+const INTERNAL_TOPICS: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
 
 /// Authorized operations when nobody asked for them.
 pub const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
@@ -248,7 +249,11 @@ fn create(context: &RequestContext, missing: &[&str]) {
     if !shard.settings().auto_create_topics || shard.is_stopping() {
         return;
     }
-    // The internal topics are created by what keeps its state in them, with its own settings.
+    // As in Kafka, the groups' topic has its own settings however it comes to be created.
+    if missing.contains(&OFFSETS_TOPIC) {
+        drop(find_coordinator::create_topic(shard));
+    }
+    // Others that are internal are created by what keeps its state in them.
     let names: Vec<String> = missing
         .iter()
         .filter(|name| check_topic_name(name).is_ok() && !is_internal(name))

@@ -32,7 +32,7 @@ const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// One partition of the request, for the answer.
 struct Asked {
     index: i32,
-    faults: Vec<(i32, String)>,
+    faults: Vec<(i32, Option<String>)>,
 }
 
 /// One topic of the request, for the answer.
@@ -156,7 +156,7 @@ async fn recompressed(
 }
 
 /// Kafka's error for a refused batch, and the records that it names (KIP-467).
-fn refusal(invalid: &InvalidBatch, faults: &mut Vec<(i32, String)>) -> AppendFailure {
+fn refusal(invalid: &InvalidBatch, faults: &mut Vec<(i32, Option<String>)>) -> AppendFailure {
     let code = match invalid {
         InvalidBatch::Magic(_) => ErrorCode::InvalidRecord,
         InvalidBatch::Corrupt(_) | InvalidBatch::Crc { .. } => ErrorCode::CorruptMessage,
@@ -168,9 +168,9 @@ fn refusal(invalid: &InvalidBatch, faults: &mut Vec<(i32, String)>) -> AppendFai
         | InvalidBatch::Header(_)
         | InvalidBatch::Malformed { .. }
         | InvalidBatch::Compressed(_)
-        | InvalidBatch::Records(_) => ErrorCode::InvalidRecord,
+        | InvalidBatch::Records { .. } => ErrorCode::InvalidRecord,
     };
-    if let InvalidBatch::Records(list) | InvalidBatch::Timestamps(list) = invalid {
+    if let InvalidBatch::Records { faults: list, .. } | InvalidBatch::Timestamps(list) = invalid {
         faults.extend(list.iter().map(|fault| (fault.index, fault.message.clone())));
     }
     AppendFailure { message: Some(invalid.to_string()), ..code.into() }
@@ -241,7 +241,7 @@ fn partition_response(
                 .iter()
                 .map(|(index, message)| BatchIndexAndErrorMessage {
                     batch_index: *index,
-                    batch_index_error_message: Some(message.as_str().into()),
+                    batch_index_error_message: message.as_deref().map(Into::into),
                     ..BatchIndexAndErrorMessage::default()
                 })
                 .collect(),

@@ -2,6 +2,7 @@
 
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
+use crate::metadata::commands::METADATA_VERSION_FEATURE;
 use crate::model::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions_request::ApiVersionsRequest;
@@ -103,6 +104,9 @@ fn api_version(api: ApiKey, range: VersionRange) -> ApiVersion<'static> {
     }
 }
 
+/// The oldest level of `metadata.version` that Kafka supports (3.3-IV3), and with it every client that asks.
+const METADATA_VERSION_MIN: i16 = 7;
+
 fn answer(context: &RequestContext, code: ErrorCode, api_keys: Vec<ApiVersion<'static>>) -> Reply {
     let mut response =
         ApiVersionsResponse { error_code: code.code(), api_keys, ..ApiVersionsResponse::default() };
@@ -112,7 +116,11 @@ fn answer(context: &RequestContext, code: ErrorCode, api_keys: Vec<ApiVersion<'s
         for (name, level) in image.features() {
             response.supported_features.push(SupportedFeatureKey {
                 name: name.to_string().into(),
-                min_version: 1,
+                min_version: if name == METADATA_VERSION_FEATURE {
+                    METADATA_VERSION_MIN
+                } else {
+                    1
+                },
                 max_version: level,
                 ..SupportedFeatureKey::default()
             });

@@ -71,14 +71,15 @@ pub struct Accepted {
 pub struct RecordFault {
     /// Its index in the batch.
     pub index: i32,
-    /// What is wrong with it, for the producer's log.
-    pub message: String,
+    /// What is wrong with it, for the producer's log; said of the first few only.
+    pub message: Option<String>,
 }
 
 impl fmt::Display for RecordFault {
     /// As Kafka says it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecordError(batchIndex={}, message='{}')", self.index, self.message)
+        let message = self.message.as_deref().unwrap_or_default();
+        write!(f, "RecordError(batchIndex={}, message='{message}')", self.index)
     }
 }
 
@@ -138,16 +139,23 @@ pub enum InvalidBatch {
     /// INVALID_RECORD: records of a well-formed batch are refused.
     #[error(
         "One or more records have been rejected due to {} record errors in total, and only showing \
-         the first three errors at most: [{}]", .0.len(), first_three(.0)
+         the first three errors at most: [{}]", .count, first_three(.faults)
     )]
-    Records(Vec<RecordFault>),
+    Records {
+        /// Those that are listed, in order: all, unless a small batch opens into very many.
+        faults: Vec<RecordFault>,
+        /// How many there are.
+        count: usize,
+    },
     /// INVALID_TIMESTAMP: records are too far from the broker's clock.
     #[error("One or more records have been rejected due to invalid timestamp")]
     Timestamps(Vec<RecordFault>),
 }
 
-/// The most faults that one refusal lists, so that an answer is never larger than its request.
-const FAULT_COUNT_MAX: usize = 16;
+/// So many faults are explained: what is said of a record may be longer than the record.
+const FAULTS_EXPLAINED_MAX: usize = 16;
+/// A fault without an explanation takes so much of an answer, which is never larger than its request.
+const FAULT_BYTES: usize = 6;
 
 /// Checks the records that a client produced to one partition.
 pub fn validate(bytes: &[u8], rules: &ProduceRules) -> Result<Accepted, InvalidBatch> {
@@ -242,7 +250,10 @@ fn check_header(batch: &BatchHeader, rules: &ProduceRules) -> Result<(), Invalid
     }
     if batch.is_log_append_time() {
         let message = "a producer may not set the timestamp type to LogAppendTime".to_owned();
-        return Err(InvalidBatch::Timestamps(vec![RecordFault { index: 0, message }]));
+        return Err(InvalidBatch::Timestamps(vec![RecordFault {
+            index: 0,
+            message: Some(message),
+        }]));
     }
     Ok(())
 }
@@ -278,6 +289,8 @@ fn faults(header: &BatchHeader, opened: &[u8], rules: &ProduceRules) -> InvalidB
     let (time_min, time_max) = time_bounds(rules);
     let mut is_of_times = false;
     let mut faults = Vec::new();
+    let mut count = 0;
+    let count_max = FAULTS_EXPLAINED_MAX.max(header.size_bytes / FAULT_BYTES);
     for (index, record) in (0..).zip(Records::new(header, opened).map_while(Result::ok)) {
         let message = if record.offset_delta != index {
             format!("the record has the inner offset {}, expected {index}", record.offset_delta)
@@ -289,11 +302,16 @@ fn faults(header: &BatchHeader, opened: &[u8], rules: &ProduceRules) -> InvalidB
         } else {
             continue;
         };
-        if faults.len() < FAULT_COUNT_MAX {
+        count += 1;
+        if count <= count_max {
+            let message = (count <= FAULTS_EXPLAINED_MAX).then_some(message);
             faults.push(RecordFault { index, message });
         }
     }
-    if is_of_times { InvalidBatch::Timestamps(faults) } else { InvalidBatch::Records(faults) }
+    match is_of_times {
+        true => InvalidBatch::Timestamps(faults),
+        false => InvalidBatch::Records { faults, count },
+    }
 }
 
 /// The bounds of a block that is not opened: its first record by the base timestamp, all by the max.
@@ -304,7 +322,7 @@ fn check_header_timestamps(header: &BatchHeader, rules: &ProduceRules) -> Result
         .find(|time| is_out_of_bounds(*time, time_min, time_max));
     outside.map_or(Ok(()), |time| {
         let message = times_message(time, time_min, time_max);
-        Err(InvalidBatch::Timestamps(vec![RecordFault { index: 0, message }]))
+        Err(InvalidBatch::Timestamps(vec![RecordFault { index: 0, message: Some(message) }]))
     })
 }
 

@@ -176,7 +176,12 @@ impl Leader {
         };
         Ok(PendingAppend {
             base_offset: appended.base_offset,
-            log_append_time,
+            // A retry hears what its batch got when it was appended, as from Kafka.
+            log_append_time: if appended.duplicate {
+                Some(appended.timestamp)
+            } else {
+                log_append_time
+            },
             ticket: appended.ticket,
         })
     }

@@ -12,8 +12,8 @@ use crate::runtime::memory::{LeaseReturns, Piece};
 use crate::runtime::sync::oneshot;
 use crate::shard::fetch_sum::FetchSum;
 use crate::shard::message::{
-    Answer, AppendFailure, Appended, CallId, EpochEnd, FetchFailure, FetchedPlace, OffsetFound,
-    RemoteFetched, RemotePiece, Served,
+    Answer, AppendFailure, Appended, CallId, EpochEnd, FetchedPlace, OffsetFound, RemoteFetched,
+    RemotePiece, Served,
 };
 
 /// Records that another shard sent, readable here.
@@ -29,7 +29,7 @@ pub enum CallReply {
     /// Of an append.
     Append(Vec<Result<Appended, AppendFailure>>, Served),
     /// Of a fetch: by the part's index in the call. Its leases go back by themselves when they are dropped.
-    Fetch(Vec<(usize, Result<Received, FetchFailure>)>, Served),
+    Fetch(Vec<(usize, Result<Received, ErrorCode>)>, Served),
     /// Of a look-up by timestamp.
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of a look-up by epoch.

@@ -15,7 +15,7 @@ use crate::shard::calls::{CallReply, Received};
 use crate::shard::fetch_sum::FetchSum;
 use crate::shard::fetches::{FetchResult, Fetched, Haste, fetch_here};
 use crate::shard::message::{
-    Call, FetchCall, FetchFailure, FetchPart, FetchTerms, FetchedPlace, Message, Served, Told,
+    Call, FetchCall, FetchPart, FetchTerms, FetchedPlace, Message, Served, Told,
 };
 use crate::shard::state::Shard;
 use crate::storage::ReadPart;
@@ -56,7 +56,7 @@ impl Routed {
 }
 
 /// What a fetch finds in one partition, wherever it lives.
-pub type RoutedResult = Result<Routed, FetchFailure>;
+pub type RoutedResult = Result<Routed, ErrorCode>;
 
 /// Where the time of a fetch went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,7 +180,7 @@ async fn receive(
             (results.collect(), served)
         }
         _ => {
-            let lost = || Err(FetchFailure::from(ErrorCode::UnknownServerError));
+            let lost = || Err(ErrorCode::UnknownServerError);
             ((0..count).map(|part| (part, lost())).collect(), Served::default())
         }
     }

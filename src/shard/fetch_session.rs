@@ -192,7 +192,7 @@ impl FetchSessions {
         let SessionRequest { id, epoch, by_id, wanted, forgotten } = request;
         if epoch == EPOCH_FINAL || epoch == EPOCH_INITIAL {
             self.sessions.remove(&id);
-            if epoch == EPOCH_FINAL || wanted.is_empty() {
+            if epoch == EPOCH_FINAL {
                 return Ok(Context::Sessionless(wanted));
             }
             return Ok(self.open(by_id, wanted, now, fresh_id));

@@ -15,7 +15,7 @@ use crate::runtime::clock::Monotonic;
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Listener, select2};
 use crate::shard::answer_memory::AnswerHold;
-use crate::shard::message::{EpochEnd, FetchFailure, FetchPart, FetchTerms, FetchedPlace};
+use crate::shard::message::{EpochEnd, FetchPart, FetchTerms, FetchedPlace};
 use crate::shard::state::Shard;
 use crate::storage::{LogReadError, ReadBytes};
 
@@ -34,7 +34,7 @@ pub struct Fetched {
 }
 
 /// What a fetch finds in one partition.
-pub type FetchResult = Result<Fetched, FetchFailure>;
+pub type FetchResult = Result<Fetched, ErrorCode>;
 
 /// A signal to a waiting fetch: answer with what is there.
 #[derive(Default)]
@@ -145,7 +145,7 @@ async fn read_all(
                 let reading = Reading { bytes_max: wanted.min(allowed), at_least_one, into_memory };
                 read_part(shard, leader, part, reading).await
             }
-            None => Err(ErrorCode::UnknownTopicOrPartition.into()),
+            None => Err(ErrorCode::UnknownTopicOrPartition),
         };
         let bytes = result.as_ref().map_or(0, |fetched| fetched.records.len());
         at_least_one &= bytes == 0;
@@ -173,9 +173,8 @@ async fn read_part(
 ) -> FetchResult {
     let Reading { bytes_max, at_least_one, into_memory } = reading;
     let (high_watermark, log_start) = (leader.high_watermark(), leader.log().start_offset());
-    let fail = |code| FetchFailure { code, high_watermark, log_start };
-    leader.check_epoch(part.leader_epoch).map_err(|error| fail(code_of(&error)))?;
-    let diverging = diverging(leader, part).map_err(fail)?;
+    leader.check_epoch(part.leader_epoch).map_err(|error| code_of(&error))?;
+    let diverging = diverging(leader, part)?;
     let place = FetchedPlace { high_watermark, log_start, diverging };
     let found = |records: ReadBytes| {
         let hold = shard.answers().hold(records.memory());
@@ -186,13 +185,13 @@ async fn read_part(
     }
     if bytes_max == 0 && !at_least_one {
         if part.offset < place.log_start || part.offset > place.high_watermark {
-            return Err(fail(ErrorCode::OffsetOutOfRange));
+            return Err(ErrorCode::OffsetOutOfRange);
         }
         return found(ReadBytes::default());
     }
     match leader.read(part.offset, bytes_max, at_least_one, into_memory).await {
         Ok(records) => found(records),
-        Err(error) => Err(fail(code_of(&error))),
+        Err(error) => Err(code_of(&error)),
     }
 }
 
@@ -201,7 +200,8 @@ async fn read_part(
 fn diverging(leader: &Leader, part: &FetchPart) -> Result<Option<EpochEnd>, ErrorCode> {
     let Some(last) = part.last_fetched_epoch else { return Ok(None) };
     let (epoch, end) = leader.log().epoch_end(last);
-    if epoch.0 < 0 || end.0 < 0 {
+    // What is below the log's start is out of range, whether the histories part or not.
+    if epoch.0 < 0 || end.0 < 0 || part.offset < leader.log().start_offset() {
         return Err(ErrorCode::OffsetOutOfRange);
     }
     Ok((epoch < last || end < part.offset).then_some(EpochEnd { epoch, end }))

@@ -61,7 +61,7 @@ pub enum Message {
     Measured(u32, Box<ShardSnapshot>),
     /// The sender serves, or says why it does not.
     Started(Result<(), String>),
-    /// The sender's log directory has failed.
+    /// The sender cannot go on: its log directory has failed, or its image of the metadata.
     Failed(String),
     /// Serve nothing new, finish, flush and say `Stopped`; the second one ends the receiver, when
     /// nobody can call it any more.
@@ -93,7 +93,7 @@ pub enum Answer {
     /// Of [`Call::Append`].
     Append(Vec<Result<Appended, AppendFailure>>, Served),
     /// Of [`Call::Fetch`]: the parts of which there is something to say, by their index in the call.
-    Fetch(Vec<(usize, Result<RemoteFetched, FetchFailure>)>, Served),
+    Fetch(Vec<(usize, Result<RemoteFetched, ErrorCode>)>, Served),
     /// Of [`Call::Offsets`].
     Offsets(Vec<Result<OffsetFound, ErrorCode>>),
     /// Of [`Call::EpochEnds`].
@@ -242,23 +242,6 @@ pub enum RemotePiece {
     Read(AlignedBuf, Range<usize>),
     /// Bytes that were copied.
     Bytes(Vec<u8>),
-}
-
-/// Why a partition could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FetchFailure {
-    /// The code.
-    pub code: ErrorCode,
-    /// The place, as far as it is known.
-    pub high_watermark: Offset,
-    /// The first offset of the log, -1 if it is not known.
-    pub log_start: Offset,
-}
-
-impl From<ErrorCode> for FetchFailure {
-    fn from(code: ErrorCode) -> FetchFailure {
-        FetchFailure { code, high_watermark: Offset(-1), log_start: Offset(-1) }
-    }
 }
 
 /// A question of ListOffsets.

@@ -35,9 +35,8 @@ pub use lookups::{
 };
 pub use mailbox::serve;
 pub use message::{
-    AppendFailure, Appended, EpochEnd, EpochQuery, FetchFailure, FetchPart, FetchTerms,
-    FetchedPlace, Message, MovedClient, MovedConnection, OffsetFound, OffsetQuery, RecordDeletion,
-    Told,
+    AppendFailure, Appended, EpochEnd, EpochQuery, FetchPart, FetchTerms, FetchedPlace, Message,
+    MovedClient, MovedConnection, OffsetFound, OffsetQuery, RecordDeletion, Told,
 };
 pub use placement::owner;
 pub use retention::{Passed, RetentionSettings, expire_segments, retain};

@@ -74,11 +74,12 @@ fn an_offset_inside_of_a_batch_gets_the_whole_batch() {
             let partition = one(&ask(&mut wire, &fetch_request("t", id, 0, offset), version));
             assert_eq!(values_of(&partition), expected, "offset {offset}, version {version}");
             assert_eq!((partition.high_watermark, partition.last_stable_offset), (5, 5));
+            assert_eq!(partition.aborted_transactions, None);
             let committed =
                 FetchRequest { isolation_level: 1, ..fetch_request("t", id, 0, offset) };
             let partition = one(&ask(&mut wire, &committed, version));
             assert_eq!(values_of(&partition), expected);
-            assert!(partition.aborted_transactions.is_none_or(|aborted| aborted.is_empty()));
+            assert_eq!(partition.aborted_transactions, Some(Vec::new()));
         }
     }
 }
@@ -176,11 +177,21 @@ fn a_long_poll_ends_by_bytes_or_by_time() {
     // Nothing to wait for: Kafka answers at once.
     let empty = FetchRequest { topics: Vec::new(), ..poll(0, 1, 600_000) };
     assert!(reader.ask(&empty, 12).responses.is_empty());
-    // An error is said at once, although the other partition would wait.
-    let mut mixed = poll(offset, 1, 600_000);
-    mixed.topics[0].partitions.push(FetchPartition { partition: 9, ..FetchPartition::default() });
+    // As in Kafka, a partition that is not there does not end the wait for another, and is not waited for alone; an
+    // error of one that is there is said at once.
+    let unknown = || FetchPartition { partition: 9, ..FetchPartition::default() };
+    let mut mixed = poll(offset, 1, 300);
+    mixed.topics[0].partitions.push(unknown());
+    let began = crate::wire::now_ms();
     let answer = ask(&mut reader, &mixed, 12);
+    assert!(crate::wire::now_ms() - began >= 299);
     assert_eq!(answer.responses[0].partitions[1].error_code, 3);
+    let mut alone = poll(offset, 1, 600_000);
+    alone.topics[0].partitions = vec![unknown()];
+    assert_eq!(one(&ask(&mut reader, &alone, 12)).error_code, 3);
+    let out_of_range = one(&ask(&mut reader, &poll(offset + 1, 1, 600_000), 12));
+    assert_eq!(out_of_range.error_code, ErrorCode::OffsetOutOfRange.code());
+    assert_eq!((out_of_range.high_watermark, out_of_range.log_start_offset), (-1, -1));
 }
 
 #[test]

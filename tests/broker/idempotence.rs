@@ -2,6 +2,7 @@
 
 use klamm::model::{ErrorCode, ProducerEpoch, ProducerId};
 use klamm::protocol::init_producer_id_request::InitProducerIdRequest;
+use klamm::protocol::produce_response::PartitionProduceResponse;
 use klamm::record::{BatchOptions, ProducerFields};
 
 use crate::support::Broker;
@@ -33,12 +34,22 @@ impl Producer {
 
     /// Sends a batch of `count` records; the error and the base offset.
     fn send(&mut self, epoch: i16, base_sequence: i32, count: usize) -> (ErrorCode, i64) {
+        let answer = self.ask("t", epoch, base_sequence, count);
+        (ErrorCode::from_code(answer.error_code), answer.base_offset)
+    }
+
+    fn ask(
+        &mut self,
+        topic: &str,
+        epoch: i16,
+        base_sequence: i32,
+        count: usize,
+    ) -> PartitionProduceResponse<'static> {
         let (id, epoch) = (ProducerId(self.id), ProducerEpoch(epoch));
         let producer = Some(ProducerFields { id, epoch, base_sequence });
         let values = vec!["v"; count];
         let bytes = batch_of(BatchOptions { producer, ..BatchOptions::default() }, &values);
-        let answer = self.wire.produce("t", 0, &bytes, 9);
-        (ErrorCode::from_code(answer.error_code), answer.base_offset)
+        self.wire.produce(topic, 0, &bytes, 9)
     }
 
     fn check(&mut self, steps: &[(Sent, Told)]) {
@@ -74,6 +85,20 @@ fn duplicates_get_their_offset_and_gaps_are_refused() {
         ((0, 6, 2), (OutOfOrderSequenceNumber, -1)),
     ]);
     assert_eq!(producer.wire.end_offset("t", 0), 9);
+}
+
+#[test]
+fn a_retry_hears_the_time_of_its_first_append() {
+    let broker = Broker::start(&[]);
+    let mut producer = Producer::new(&broker);
+    producer.wire.create_topic("stamped", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    let first = producer.ask("stamped", 0, 0, 2);
+    let now = crate::wire::now_ms();
+    while crate::wire::now_ms() == now {}
+    let again = producer.ask("stamped", 0, 0, 2);
+    assert!(first.log_append_time_ms > 0);
+    assert_eq!((again.error_code, again.base_offset), (0, first.base_offset));
+    assert_eq!(again.log_append_time_ms, first.log_append_time_ms);
 }
 
 #[test]

@@ -361,7 +361,7 @@ async fn check_fetched(
     let (log, from) = (asked.log, asked.offset);
     let routed = match result {
         Ok(routed) => routed,
-        Err(failure) if failure.code == ErrorCode::OffsetOutOfRange => {
+        Err(ErrorCode::OffsetOutOfRange) => {
             let model = life.model.borrow();
             let moved = model
                 .partitions
@@ -370,8 +370,8 @@ async fn check_fetched(
             assert!(moved, "{log}: {from} is out of range");
             return None;
         }
-        Err(failure) => {
-            life.check_error(log, shard, failure.code, || {
+        Err(code) => {
+            life.check_error(log, shard, code, || {
                 let owner = &life.process.shards[usize::from(shard.owner(log).0)];
                 let known = owner.image().partition(&log).is_some();
                 let led = owner.leader(log).is_some();
