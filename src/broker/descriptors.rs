@@ -24,7 +24,7 @@ impl Descriptors {
     /// Gives connections as many as are configured, and never so many that descriptors are missing for
     /// the log; where few are allowed, each gets a half.
     pub fn divide(config: &BrokerConfig, open_files: usize) -> Descriptors {
-        let (shards, configured) = (config.shard_cpus.len(), config.max_connections as usize);
+        let (shards, configured) = (config.shard_cpus.len(), config.connections_max as usize);
         Descriptors::of(open_files, shards, config.listeners.len(), configured)
     }
 
@@ -45,7 +45,7 @@ impl Descriptors {
     /// Tells the operator.
     pub fn say(&self, config: &BrokerConfig, open_files: usize) {
         let connections = self.connections_max;
-        if connections < CONNECTIONS_FEW.min(config.max_connections as usize) {
+        if connections < CONNECTIONS_FEW.min(config.connections_max as usize) {
             warn!(
                 "{open_files} open files leave room for {connections} connections: raise the limit (ulimit -n, LimitNOFILE) to take more"
             );

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-
 use crate::config::{self, BrokerConfig, GroupConfig};
 use crate::coordinator::group::GroupSettings;
 use crate::coordinator::partition::CoordinatorSettings;
@@ -40,11 +38,11 @@ pub fn of_shards(
         rack: config.rack.clone(),
         listeners,
         auto_create_topics: config.auto_create_topics,
-        request_bytes_max: config.request_max_bytes as usize,
-        fetch_bytes_max: config.fetch_max_bytes as usize,
+        request_bytes_max: config.request_bytes_max as usize,
+        fetch_bytes_max: config.fetch_bytes_max as usize,
         fetch_session_slots: config.fetch_sessions_max as usize,
         described_partitions_max: config.described_partitions_max as usize,
-        connection_idle_max: config.connections_max_idle_ms.map(Duration::from_millis),
+        connection_idle_max: config.connection_idle_ms_max.map(Duration::from_millis),
         producer_expiration_ms: saturating(config.producer_id_expiration_ms),
         connections_move_to_owner: config.move_connections_to_owner && config.shard_cpus.len() > 1,
         slow_request: Duration::from_millis(config.slow_request_ms.into()),
@@ -69,10 +67,10 @@ fn groups(config: &GroupConfig, shard_memory_bytes: usize) -> CoordinationSettin
     CoordinationSettings {
         coordinator: CoordinatorSettings {
             group: GroupSettings {
-                min_session_timeout_ms: clamped(config.session_timeout_ms_min),
-                max_session_timeout_ms: clamped(config.session_timeout_ms_max),
+                session_timeout_ms_min: clamped(config.session_timeout_ms_min),
+                session_timeout_ms_max: clamped(config.session_timeout_ms_max),
                 initial_rebalance_delay_ms: clamped(config.initial_rebalance_delay_ms),
-                size_max: clamped(config.members_max),
+                members_max: clamped(config.members_max),
             },
             offset_metadata_bytes_max: config.offset_metadata_bytes_max as usize,
             offsets_retention_ms: minutes * 60_000,
@@ -142,11 +140,7 @@ pub fn registration(
 
 /// How many connections there may be.
 pub fn quota(config: &BrokerConfig, connections_max: usize) -> QuotaLimits {
-    QuotaLimits {
-        connections_max,
-        connections_per_ip_max: config.max_connections_per_ip as usize,
-        overrides: FxHashMap::default(),
-    }
+    QuotaLimits { connections_max, connections_per_ip_max: config.connections_per_ip_max as usize }
 }
 
 fn saturating(value: u64) -> i64 {

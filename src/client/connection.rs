@@ -168,11 +168,6 @@ impl Connection {
         self.versions.contains_key(&api.wire())
     }
 
-    /// True where the broker has the API in a version that this client speaks.
-    pub fn supports<R: Request>(&self) -> bool {
-        self.version_of::<R>().is_ok()
-    }
-
     /// Sends a request without waiting for its answer; [`receive`](Self::receive) takes it later.
     pub async fn send<R: Request>(&mut self, request: &R) -> Result<(), ClientError> {
         let version = self.version_of::<R>()?;

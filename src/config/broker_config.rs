@@ -48,15 +48,15 @@ pub struct BrokerConfig {
     /// `broker.rack`.
     pub rack: Option<String>,
     /// `fetch.max.bytes`: the most that one Fetch is answered with.
-    pub fetch_max_bytes: u32,
+    pub fetch_bytes_max: u32,
     /// `socket.request.max.bytes`: the largest request.
-    pub request_max_bytes: u32,
+    pub request_bytes_max: u32,
     /// `connections.max.idle.ms`; `None` keeps idle connections.
-    pub connections_max_idle_ms: Option<u64>,
+    pub connection_idle_ms_max: Option<u64>,
     /// `max.connections` of the broker.
-    pub max_connections: u32,
+    pub connections_max: u32,
     /// `max.connections.per.ip`.
-    pub max_connections_per_ip: u32,
+    pub connections_per_ip_max: u32,
     /// `max.incremental.fetch.session.cache.slots`.
     pub fetch_sessions_max: u32,
     /// `max.request.partition.size.limit`: the most partitions of one DescribeTopicPartitions.
@@ -145,11 +145,11 @@ impl BrokerConfig {
             auto_create_topics: settings.boolean("auto.create.topics.enable"),
             delete_topics: settings.boolean("delete.topic.enable"),
             rack: settings.text("broker.rack").filter(|rack| !rack.is_empty()),
-            fetch_max_bytes: count(&settings, "fetch.max.bytes", 1)?,
-            request_max_bytes: count(&settings, "socket.request.max.bytes", 1)?,
-            connections_max_idle_ms: idle_ms(&settings),
-            max_connections: count(&settings, "max.connections", 1)?,
-            max_connections_per_ip: count(&settings, "max.connections.per.ip", 1)?,
+            fetch_bytes_max: count(&settings, "fetch.max.bytes", 1)?,
+            request_bytes_max: count(&settings, "socket.request.max.bytes", 1)?,
+            connection_idle_ms_max: idle_ms(&settings),
+            connections_max: count(&settings, "max.connections", 1)?,
+            connections_per_ip_max: count(&settings, "max.connections.per.ip", 1)?,
             fetch_sessions_max: count(&settings, "max.incremental.fetch.session.cache.slots", 0)?,
             described_partitions_max: count(&settings, "max.request.partition.size.limit", 1)?,
             producer_id_expiration_ms: count(&settings, "producer.id.expiration.ms", 1)?.into(),

@@ -51,7 +51,7 @@ fn nothing_given_is_a_durable_broker_for_this_machine() {
     assert_eq!(config.control_cpu, None);
     assert_eq!((config.memory_bytes, config.journal_bytes), (GIB, GIB / 4));
     assert_eq!(config.admin_listener, address("127.0.0.1", 9644));
-    assert_eq!(config.connections_max_idle_ms, Some(600_000));
+    assert_eq!(config.connection_idle_ms_max, Some(600_000));
     assert_eq!(config.groups.offsets_topic_replication_factor, None);
     assert!(config.move_connections_to_owner && config.auto_create_topics && config.delete_topics);
 }

@@ -336,7 +336,7 @@ async fn recover(
         Ok(_) => {
             let identity = JournalIdentity { directory, slot: SLOT, epoch };
             let visit = |_: Sequence, entry: &journal::Entry<'_>| Ok(put(&mut log, entry)?);
-            journal::scan(runtime, &journal, identity, covered.next(), None, visit).await?;
+            journal::scan(runtime, &journal, identity, covered.next(), visit).await?;
         }
     }
     // What the only voter has on its disk is committed, whatever it has come to know of that.

@@ -1,11 +1,9 @@
-//! Every bound of the broker in one place, each with its reason.
+//! Bounds that several rooms share or an operator meets, each with its reason; what one file alone needs stands there.
 
 use super::units::{BLOCK, GIB, KIB, MIB};
 
 /// The most shards that one process runs: a mesh has a queue for each pair.
 pub const SHARD_COUNT_MAX: usize = 128;
-/// A request's frame, Kafka's default of `socket.request.max.bytes`.
-pub const REQUEST_BYTES_MAX: usize = 100 * MIB;
 /// A topic's name, as Kafka allows it.
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Partitions that one broker takes: their in-memory state is at most 2 KiB each.

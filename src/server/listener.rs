@@ -186,18 +186,15 @@ impl Acceptor {
     }
 }
 
-/// Listens for this shard on every address and starts serving; the addresses come back as bound.
+/// Listens for this shard on every address and starts serving.
 ///
 /// # Errors
 /// When an address is in use or not this machine's.
-pub fn serve(acceptor: &Rc<Acceptor>, addresses: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
+pub fn serve(acceptor: &Rc<Acceptor>, addresses: &[SocketAddr]) -> io::Result<()> {
     let runtime = acceptor.shard.runtime();
-    let mut bound = Vec::with_capacity(addresses.len());
     let mut listeners = Vec::with_capacity(addresses.len());
     for &address in addresses {
-        let listener = runtime.net().listen(address, true)?;
-        bound.push(listener.local_addr()?);
-        listeners.push(listener);
+        listeners.push(runtime.net().listen(address, true)?);
     }
     let mut tasks: Vec<crate::api::reply::LocalFuture<()>> = Vec::new();
     for (index, listener) in listeners.into_iter().enumerate() {
@@ -216,5 +213,5 @@ pub fn serve(acceptor: &Rc<Acceptor>, addresses: &[SocketAddr]) -> io::Result<Ve
             });
         }
     }
-    Ok(bound)
+    Ok(())
 }

@@ -12,15 +12,13 @@ use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashMap;
 
-/// The bounds: `max.connections`, `max.connections.per.ip` and its overrides.
+/// The bounds: `max.connections` and `max.connections.per.ip`.
 #[derive(Clone, Debug)]
 pub struct QuotaLimits {
     /// In all.
     pub connections_max: usize,
     /// From one address.
     pub connections_per_ip_max: usize,
-    /// From the named addresses, instead.
-    pub overrides: FxHashMap<IpAddr, usize>,
 }
 
 #[derive(Default)]
@@ -56,9 +54,8 @@ impl ConnectionQuota {
         if counts.all >= self.limits.connections_max {
             return Err("max.connections");
         }
-        let per_ip = *self.limits.overrides.get(&ip).unwrap_or(&self.limits.connections_per_ip_max);
         let from_ip = counts.by_ip.entry(ip).or_default();
-        if *from_ip >= per_ip {
+        if *from_ip >= self.limits.connections_per_ip_max {
             return Err("max.connections.per.ip");
         }
         *from_ip += 1;
@@ -97,11 +94,8 @@ mod tests {
     fn connections_are_counted_and_given_back() {
         let here: IpAddr = [127, 0, 0, 1].into();
         let there: IpAddr = [127, 0, 0, 2].into();
-        let quota = ConnectionQuota::new(QuotaLimits {
-            connections_max: 3,
-            connections_per_ip_max: 2,
-            overrides: FxHashMap::from_iter([(there, 1)]),
-        });
+        let quota =
+            ConnectionQuota::new(QuotaLimits { connections_max: 3, connections_per_ip_max: 2 });
         let first = quota.admit(here).expect("the first");
         let _second = quota.admit(here).expect("the second");
         assert_eq!(quota.admit(here).err(), Some("max.connections.per.ip"));
@@ -111,7 +105,6 @@ mod tests {
         drop(first);
         assert_eq!(quota.admit(here).err(), Some("max.connections"), "it is as many as before");
         drop(moved);
-        assert_eq!(quota.admit(there).err(), Some("max.connections.per.ip"));
         assert!(quota.admit(here).is_ok());
     }
 }

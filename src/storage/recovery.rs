@@ -271,7 +271,7 @@ async fn scan_journals(
         let through = covered.iter().find(|(covered, _)| *covered == slot);
         let from = through.map_or(Sequence::FIRST, |(_, sequence)| sequence.next());
         let identity = JournalIdentity { directory, slot, epoch };
-        let report = scan(runtime, &path, identity, from, None, |sequence, entry| {
+        let report = scan(runtime, &path, identity, from, |sequence, entry| {
             if !moved.contains(&entry.log) {
                 replay.feed(slot, sequence, entry);
             }

@@ -35,7 +35,7 @@ impl Broker {
         let world = World::new(seed, SimOptions::default());
         let host = world.host();
         let image: SharedImage = Rc::new(RefCell::new(image_of_brokers(1)));
-        let process = world.run_until(Process::start(&host, image.clone(), 2, None));
+        let process = world.run_until(Process::start(&host, image.clone(), 2));
         Broker { process: process.expect("an empty disk"), world, host, image }
     }
 

@@ -38,7 +38,7 @@ impl Broker {
         let world = World::new(seed, SimOptions::default());
         let host = world.host();
         let image: SharedImage = Rc::new(RefCell::new(image_of_brokers(1)));
-        let process = world.run_until(Process::start(&host, image.clone(), 2, None));
+        let process = world.run_until(Process::start(&host, image.clone(), 2));
         let broker = Broker { process: process.expect("an empty disk"), world, host, image };
         broker.create(OFFSETS_TOPIC, 4);
         broker.create("t", 2);
@@ -53,7 +53,7 @@ impl Broker {
     }
 
     fn restart(&mut self, shards: u16) {
-        let starting = Process::start(&self.host, self.image.clone(), shards, None);
+        let starting = Process::start(&self.host, self.image.clone(), shards);
         self.process = self.world.run_until(starting).expect("a well disk");
     }
 

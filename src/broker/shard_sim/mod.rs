@@ -30,7 +30,6 @@ use crate::runtime::sim::{Fault, Host, Planted, SimOptions, World, plant};
 use crate::runtime::sync::timeout;
 use crate::runtime::{Lane, Monotonic};
 use crate::storage::directory::{is_deleted_name, parse_segment_name};
-use crate::storage::journal::PlantedBug;
 
 /// Operations of one seed, at the least.
 const OPERATIONS: u64 = 10_000;
@@ -69,7 +68,6 @@ struct Run<'a> {
     image: SharedImage,
     model: Rc<RefCell<Model>>,
     producers: Vec<Rc<Producer>>,
-    planted: Option<PlantedBug>,
     ending: Ending,
     shard_count: u16,
     /// Starts since the last process that served.
@@ -117,7 +115,7 @@ impl Run<'_> {
             let limit = if trouble == 3 { self.choice(20_000) } else { 3_600_000_000 };
             let timer = self.host.runtime();
             let (image, count) = (self.image.clone(), self.shard_count);
-            let starting = Process::start(&self.host, image, count, self.planted);
+            let starting = Process::start(&self.host, image, count);
             let started =
                 self.world.run_until(timeout(&timer, Duration::from_micros(limit), starting));
             match started {
@@ -384,19 +382,18 @@ impl Run<'_> {
 }
 
 /// Runs one seed; gives the trace's hash and what happened.
-fn run(seed: u64, planted: Option<PlantedBug>) -> (u64, Tally) {
+fn run(seed: u64) -> (u64, Tally) {
     let options = SimOptions { arena_bytes: 2 * MIB, ..SimOptions::default() };
-    run_in(&World::new(seed, options), planted)
+    run_in(&World::new(seed, options))
 }
 
-fn run_in(world: &World, planted: Option<PlantedBug>) -> (u64, Tally) {
+fn run_in(world: &World) -> (u64, Tally) {
     let mut run = Run {
         world,
         host: world.host(),
         image: Rc::new(RefCell::new(image_of_brokers(1))),
         model: Rc::default(),
         producers: (0..4).map(|index| Producer::new(index, index > 0)).collect(),
-        planted,
         ending: Ending::Clean,
         shard_count: 2,
         tries: 0,
@@ -447,7 +444,7 @@ fn run_all(seeds: std::ops::Range<u64>) -> Tally {
                 scope.spawn(move || {
                     let mut share = Tally::default();
                     for seed in seeds.clone().skip(part).step_by(2) {
-                        let outcome = std::panic::catch_unwind(|| run(seed, None));
+                        let outcome = std::panic::catch_unwind(|| run(seed));
                         let Ok((_, tally)) = outcome else {
                             panic!("seed {seed} fails: KLAMM_SEED={seed} replays it");
                         };
@@ -476,7 +473,7 @@ fn replay(seed: u64) {
     let options =
         SimOptions { arena_bytes: 2 * MIB, readable_trace: true, ..SimOptions::default() };
     let world = World::new(seed, options);
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run_in(&world, None)));
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run_in(&world)));
     let lines = number_of("KLAMM_TRACE").unwrap_or(200) as usize;
     let trace = world.trace();
     trace.iter().skip(trace.len().saturating_sub(lines)).for_each(|line| println!("{line}"));
@@ -487,9 +484,9 @@ fn replay(seed: u64) {
 }
 
 /// Whether one of so many seeds finds a planted bug.
-fn is_found(journal: Option<PlantedBug>, bug: Option<Planted>, seeds: u64) -> bool {
-    plant(bug);
-    let found = (0..seeds).any(|seed| std::panic::catch_unwind(|| run(seed, journal)).is_err());
+fn is_found(bug: Planted, seeds: u64) -> bool {
+    plant(Some(bug));
+    let found = (0..seeds).any(|seed| std::panic::catch_unwind(|| run(seed)).is_err());
     plant(None);
     found
 }
@@ -503,21 +500,20 @@ fn planted_bugs_are_found() {
         Planted::OvertakeForwarded,
         Planted::SleepThroughNews,
         Planted::KeepEpoch,
+        Planted::AcknowledgeBeforeSync,
+        Planted::SkipDirectorySync,
     ] {
-        assert!(is_found(None, Some(bug), PLANTED_SEEDS), "{bug:?} is not found");
+        assert!(is_found(bug, PLANTED_SEEDS), "{bug:?} is not found");
     }
     let rare = Planted::TrustTheClock;
-    assert!(is_found(None, Some(rare), PLANTED_SEEDS_RARE), "{rare:?} is not found");
-    for bug in [PlantedBug::AcknowledgeBeforeSync, PlantedBug::SkipDirectorySync] {
-        assert!(is_found(Some(bug), None, PLANTED_SEEDS), "{bug:?} is not found");
-    }
+    assert!(is_found(rare, PLANTED_SEEDS_RARE), "{rare:?} is not found");
 }
 
 #[test]
 fn a_same_seed_has_the_same_trace() {
-    let (first, tally) = run(1, None);
-    assert_eq!(run(1, None), (first, tally));
-    assert_ne!(run(2, None).0, first);
+    let (first, tally) = run(1);
+    assert_eq!(run(1), (first, tally));
+    assert_ne!(run(2).0, first);
 }
 
 #[test]

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-
 use crate::broker::assembly::{known_logs, relaxed_logs};
 use crate::broker::control::Broadcast;
 use crate::broker::shard_thread::{self, ShardStart};
@@ -24,7 +22,7 @@ use crate::shard::{
     CoordinationSettings, Message, OffsetsTopic, Place, RetentionSettings, Settings, Shard, owner,
 };
 use crate::storage::directory::{DirectoryId, partition_dir, topics_dir};
-use crate::storage::journal::{JournalIdentity, JournalOptions, PlantedBug};
+use crate::storage::journal::{JournalIdentity, JournalOptions};
 use crate::storage::superblock::Superblock;
 use crate::storage::{RecoverOptions, Recovered, StoreOptions, recover};
 
@@ -162,7 +160,6 @@ impl Process {
         host: &Host,
         image: SharedImage,
         shard_count: u16,
-        planted: Option<PlantedBug>,
     ) -> Result<Process, String> {
         let runtime = host.runtime();
         let mut recovered = recover_logs(&runtime, &image, shard_count).await?;
@@ -173,7 +170,7 @@ impl Process {
         let port = ports.pop().expect("a port for each node");
         let mesh = Rc::new(port.attach(&runtime));
         let epoch = recovered.epoch;
-        let mut starts = starts(&image, ports, epoch, planted);
+        let mut starts = starts(&image, ports, epoch);
         for log in std::mem::take(&mut recovered.logs) {
             starts[usize::from(owner(log.id, None, shard_count).0)].logs.push(log);
         }
@@ -253,25 +250,16 @@ async fn recover_logs(
 }
 
 /// What each shard is given, without its logs.
-fn starts(
-    image: &SharedImage,
-    ports: Vec<MeshPort<Message>>,
-    epoch: u64,
-    planted: Option<PlantedBug>,
-) -> Vec<ShardStart> {
+fn starts(image: &SharedImage, ports: Vec<MeshPort<Message>>, epoch: u64) -> Vec<ShardStart> {
     let metadata = snapshot(&image.borrow());
-    let quota = ConnectionQuota::new(QuotaLimits {
-        connections_max: 1,
-        connections_per_ip_max: 1,
-        overrides: FxHashMap::default(),
-    });
+    let quota = ConnectionQuota::new(QuotaLimits { connections_max: 1, connections_per_ip_max: 1 });
     let shard_count = ports.len() as u16;
     let ports = ports.into_iter().enumerate();
     ports
         .map(|(shard, port)| ShardStart {
             place: Place { id: ShardId(shard as u16), shard_count },
             settings: settings(),
-            store: store_options(epoch, shard as u16, planted),
+            store: store_options(epoch, shard as u16),
             logs: Vec::new(),
             metadata: metadata.clone(),
             addresses: Vec::new(),
@@ -320,11 +308,11 @@ fn raise_epochs(image: &SharedImage) {
     }
 }
 
-fn store_options(epoch: u64, slot: u16, planted: Option<PlantedBug>) -> StoreOptions {
+fn store_options(epoch: u64, slot: u16) -> StoreOptions {
     let identity = JournalIdentity { directory: DIRECTORY, slot, epoch };
     let journal =
         JournalOptions::new(Path::new(DATA), identity, 0).with_files(64 * BLOCK as u64, 6);
-    let journal = JournalOptions { planted, zeroed_at_start_bytes: 8 * BLOCK as u64, ..journal };
+    let journal = JournalOptions { zeroed_at_start_bytes: 8 * BLOCK as u64, ..journal };
     let mut options = StoreOptions::new(Path::new(DATA), journal);
     options.idle_after = std::time::Duration::from_millis(200);
     options.bypass_bytes_min = 512;

@@ -85,7 +85,7 @@ const SEEN_WANTED: [&str; 49] = [
 /// # Panics
 /// When a promise is broken, or too little has happened.
 pub fn run_one(seed: u64) -> (u64, Tally) {
-    let (hash, tally) = run(seed, None, Telling::default());
+    let (hash, tally) = run(seed, Telling::default());
     let operations = tally.counts["operations"];
     assert!(operations >= OPERATIONS, "seed {seed}: {operations} operations");
     assert!(tally.grave() >= FAULTS, "seed {seed}: {} faults", tally.grave());

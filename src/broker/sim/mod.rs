@@ -34,12 +34,4 @@ pub(in crate::broker) mod model;
 /// What a seed has been through.
 pub mod tally;
 
-pub use run::Telling;
-
-/// Runs one seed; gives the trace's hash and what happened.
-///
-/// # Panics
-/// When a promise is broken.
-pub fn run(seed: u64, telling: Telling) -> (u64, tally::Tally) {
-    run::run(seed, None, telling)
-}
+pub use run::{Telling, run};

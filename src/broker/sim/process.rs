@@ -15,7 +15,7 @@ use crate::runtime::sim::Host;
 use crate::runtime::sync::{Event, oneshot, select2};
 use crate::runtime::{Lane, Runtime};
 use crate::storage::directory::{self, DataDirectory};
-use crate::storage::journal::{PlantedBug, ScanReport};
+use crate::storage::journal::ScanReport;
 use crate::storage::log::ReplayReport;
 
 /// The data directory.
@@ -35,7 +35,6 @@ pub struct Setup {
     pub shard_count: u16,
     /// `connections.move.to.owner`.
     pub moves_connections: bool,
-    pub planted: Option<PlantedBug>,
 }
 
 /// What a start has found on the disk.
@@ -80,7 +79,7 @@ impl Process {
         let config = config(setup);
         let directory = DataDirectory::open(&self.runtime, &config.data_dir, config.node_id).await;
         let directory = directory.map_err(|error| error.to_string())?;
-        let start_shards = |starts| Ok(start_shards(host, starts, setup.planted));
+        let start_shards = |starts| Ok(start_shards(host, starts));
         let descriptors = Descriptors::divide(&config, 1 << 20);
         let bound = vec![ADDRESS];
         let started =
@@ -179,16 +178,11 @@ fn config(setup: Setup) -> BrokerConfig {
 }
 
 /// Starts each shard on a core of its own.
-fn start_shards(
-    host: &Host,
-    starts: Vec<ShardStart>,
-    planted: Option<PlantedBug>,
-) -> Vec<oneshot::Receiver<()>> {
+fn start_shards(host: &Host, starts: Vec<ShardStart>) -> Vec<oneshot::Receiver<()>> {
     let threads = starts.into_iter().map(|mut start| {
         let journal = start.store.journal.with_files(JOURNAL_FILE_BYTES, JOURNAL_FILES);
         start.store.journal = journal;
         start.store.journal.zeroed_at_start_bytes = JOURNAL_ZEROED_BYTES;
-        start.store.journal.planted = planted;
         start.store.idle_after = IDLE_AFTER;
         start.settings.groups.snapshot_every_bytes = SNAPSHOT_EVERY_BYTES;
         let (ended, joined) = oneshot::channel();

@@ -24,7 +24,6 @@ use crate::model::units::MIB;
 use crate::runtime::sim::{Fault, Host, SimOptions, World};
 use crate::runtime::sync::timeout;
 use crate::runtime::{Lane, Runtime};
-use crate::storage::journal::PlantedBug;
 
 /// Operations of one seed, at the least: each partition of an answer is one.
 pub const OPERATIONS: u64 = 10_000;
@@ -100,7 +99,6 @@ struct Run<'a> {
     clients: Clients,
     /// The observer's own time.
     timer: Runtime,
-    planted: Option<PlantedBug>,
     ending: Ending,
     shard_count: u16,
     /// Starts since the last process that served.
@@ -155,11 +153,8 @@ impl Run<'_> {
             }
             let short = Duration::from_micros(self.choice(20_000));
             let limit = if trouble == 3 { short } else { START_WITHIN };
-            let setup = Setup {
-                shard_count: self.shard_count,
-                moves_connections: self.choice(2) == 0,
-                planted: self.planted,
-            };
+            let setup =
+                Setup { shard_count: self.shard_count, moves_connections: self.choice(2) == 0 };
             self.site.tell(|| format!("broker: start, {setup:?}"));
             let process = Process::start(&self.host, setup);
             let started = timeout(&self.timer, limit, process.ready());
@@ -410,8 +405,11 @@ impl Run<'_> {
     }
 }
 
-/// Runs one seed, perhaps with a bug in the journal.
-pub fn run(seed: u64, planted: Option<PlantedBug>, telling: Telling) -> (u64, Tally) {
+/// Runs one seed; gives the trace's hash and what happened.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn run(seed: u64, telling: Telling) -> (u64, Tally) {
     let options =
         SimOptions { arena_bytes: 2 * MIB, print_trace: telling.machine, ..SimOptions::default() };
     let world = World::new(seed, options);
@@ -426,7 +424,6 @@ pub fn run(seed: u64, planted: Option<PlantedBug>, telling: Telling) -> (u64, Ta
         site: site.clone(),
         clients,
         timer,
-        planted,
         ending: Ending::Clean,
         shard_count: 2,
         tries: 0,

@@ -19,7 +19,7 @@ impl Group {
     /// Takes a JoinGroup.
     pub(super) fn join(&mut self, turn: &mut Turn<'_>, ticket: Ticket, mut join: Join) {
         let settings = turn.settings;
-        let sessions = settings.min_session_timeout_ms..=settings.max_session_timeout_ms;
+        let sessions = settings.session_timeout_ms_min..=settings.session_timeout_ms_max;
         if !sessions.contains(&join.session_timeout_ms) {
             turn.refuse_join(ticket, &join.member_id, ErrorCode::InvalidSessionTimeout);
             return;
@@ -67,17 +67,17 @@ impl Group {
     /// While a rebalance is prepared those count who have joined: a group that was larger before
     /// loses its last members.
     fn has_room_for(&self, turn: &Turn<'_>, join: &Join) -> bool {
-        let size_max = self.size_max(turn);
+        let members_max = self.members_max(turn);
         let member = self.roster.get(&join.member_id);
         let room = match self.state {
             State::Dead => return true,
             State::Empty => true,
             State::PreparingRebalance => {
                 member.is_some_and(|member| member.joining.is_some())
-                    || self.roster.joining() < size_max
+                    || self.roster.joining() < members_max
             }
             State::CompletingRebalance | State::Stable => {
-                member.is_some() || self.roster.len() < size_max
+                member.is_some() || self.roster.len() < members_max
             }
         };
         let bytes_before = self.roster.get_for(join).map_or(0, Member::bytes);

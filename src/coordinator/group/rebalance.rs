@@ -164,14 +164,14 @@ impl Group {
     }
 
     /// The members that the group may have.
-    pub(super) fn size_max(&self, turn: &Turn<'_>) -> usize {
-        usize::try_from(turn.settings.size_max).unwrap_or(0).min(GROUP_MEMBERS_MAX)
+    pub(super) fn members_max(&self, turn: &Turn<'_>) -> usize {
+        usize::try_from(turn.settings.members_max).unwrap_or(0).min(GROUP_MEMBERS_MAX)
     }
 
     /// A restored group that is larger than it may now be is rebalanced, which the last to join
     /// again do not survive.
     pub(super) fn check_size(&mut self, turn: &mut Turn<'_>) {
-        if self.size_unchecked.take().is_some() && self.roster.len() > self.size_max(turn) {
+        if self.size_unchecked.take().is_some() && self.roster.len() > self.members_max(turn) {
             self.rebalance(turn, "the group is larger than group.max.size");
         }
     }

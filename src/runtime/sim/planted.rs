@@ -35,6 +35,14 @@ pub enum Planted {
     LoadShort,
     /// A static member that another has replaced is still one.
     KeepReplaced,
+    /// A commit of the journal is acknowledged when its write completes, without a flush.
+    AcknowledgeBeforeSync,
+    /// A scan takes any whole frame for the next one, whatever turn or epoch of the journal it is of.
+    AcceptStaleFrame,
+    /// A scan takes corruption for a torn tail.
+    CutAtCorruption,
+    /// A journal never syncs the directory in which its files were made.
+    SkipDirectorySync,
 }
 
 thread_local! {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use crate::model::units::BLOCK;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::sim::{
-    CrashImage, DiskImage, Fault, Host, ImagePolicy, Recording, SimOptions, World,
+    CrashImage, DiskImage, Fault, Host, ImagePolicy, Planted, Recording, SimOptions, World, plant,
 };
 use crate::runtime::{Lane, Runtime};
 use crate::storage::directory::{DirectoryId, journal_dir};
@@ -26,9 +26,8 @@ fn identity(epoch: u64) -> JournalIdentity {
     JournalIdentity { directory: DirectoryId([7; 16]), slot: 0, epoch }
 }
 
-fn options(epoch: u64, planted: Option<PlantedBug>) -> JournalOptions {
-    let options = JournalOptions::new(Path::new(DATA), identity(epoch), 0);
-    JournalOptions { planted, ..options.with_files(10 * BLOCK as u64, 3) }
+fn options(epoch: u64) -> JournalOptions {
+    JournalOptions::new(Path::new(DATA), identity(epoch), 0).with_files(10 * BLOCK as u64, 3)
 }
 
 /// What was promised at a moment.
@@ -61,14 +60,8 @@ fn append(journal: &Journal, number: u64, bytes: usize) -> Sequence {
 }
 
 /// Appends `count` entries, a share of them durable, and notes every promise as it is made.
-async fn work(
-    host: Host,
-    runtime: Runtime,
-    count: u64,
-    durable_of_ten: u64,
-    planted: Option<PlantedBug>,
-) -> Model {
-    let journal = Journal::open(&runtime, options(1, planted)).await.expect("a fresh journal");
+async fn work(host: Host, runtime: Runtime, count: u64, durable_of_ten: u64) -> Model {
+    let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
     let model = Rc::new(RefCell::new(Model::default()));
     let from = Rc::new(std::cell::Cell::new(Sequence::FIRST));
     let (watched, watching, told) = (journal.clone(), host.clone(), Rc::clone(&model));
@@ -113,19 +106,14 @@ async fn work(
     model.take()
 }
 
-fn record(
-    seed: u64,
-    count: u64,
-    durable_of_ten: u64,
-    planted: Option<PlantedBug>,
-) -> (Model, Recording, DiskImage) {
+fn record(seed: u64, count: u64, durable_of_ten: u64) -> (Model, Recording, DiskImage) {
     let world = World::new(seed, SimOptions::default());
     let host = world.host();
     let runtime = host.runtime();
     world.run_until(runtime.disk().create_dir_all(Path::new(DATA))).expect("a folder");
     world.run_until(runtime.disk().sync_dir(Path::new("/"))).expect("a folder");
     host.start_recording();
-    let model = world.run_until(work(host.clone(), runtime, count, durable_of_ten, planted));
+    let model = world.run_until(work(host.clone(), runtime, count, durable_of_ten));
     let recording = host.recording();
     (model, recording, host.disk_image())
 }
@@ -136,14 +124,13 @@ async fn read(
     runtime: &Runtime,
     epoch: u64,
     from: Sequence,
-    planted: Option<PlantedBug>,
 ) -> Result<(Seen, ScanReport), ScanError> {
     let dir: PathBuf = journal_dir(Path::new(DATA));
     let mut seen = Vec::new();
     if runtime.disk().create_dir_all(&dir).await.is_err() {
         return Ok((seen, ScanReport::default()));
     }
-    let report = scan(runtime, &dir, identity(epoch), from, planted, |sequence, entry| {
+    let report = scan(runtime, &dir, identity(epoch), from, |sequence, entry| {
         let (number, body) = entry.payload.split_at_checked(8).ok_or("a short entry")?;
         let number = u64::from_le_bytes(number.try_into()?);
         if body.iter().any(|&byte| byte != number as u8) {
@@ -180,7 +167,6 @@ fn check(
     world: &World,
     model: &Model,
     image: &CrashImage,
-    planted: Option<PlantedBug>,
     next_epoch: bool,
 ) -> Result<ScanReport, String> {
     let promise =
@@ -189,12 +175,10 @@ fn check(
     let host = world.host_from(&image.image);
     let runtime = host.runtime();
     let result = world.run_until(async {
-        let (seen, report) =
-            read(&runtime, 1, promise.from, planted).await.map_err(|e| e.to_string())?;
+        let (seen, report) = read(&runtime, 1, promise.from).await.map_err(|e| e.to_string())?;
         verify(model, promise, image.killed, &seen)?;
         if next_epoch {
-            let again =
-                read(&runtime, 1, promise.from, planted).await.map_err(|e| e.to_string())?;
+            let again = read(&runtime, 1, promise.from).await.map_err(|e| e.to_string())?;
             if again != (seen, report) {
                 return Err("the second scan saw something else".to_owned());
             }
@@ -208,13 +192,12 @@ fn check(
 
 /// The files of any image serve the next epoch.
 async fn reopen(runtime: &Runtime) -> Result<(), String> {
-    let journal = Journal::open(runtime, options(2, None)).await.map_err(|e| e.to_string())?;
+    let journal = Journal::open(runtime, options(2)).await.map_err(|e| e.to_string())?;
     for number in 0..3 {
         append(&journal, number, 2_000);
     }
     journal.close().await.map_err(|e| e.to_string())?;
-    let (seen, report) =
-        read(runtime, 2, Sequence::FIRST, None).await.map_err(|e| e.to_string())?;
+    let (seen, report) = read(runtime, 2, Sequence::FIRST).await.map_err(|e| e.to_string())?;
     if seen.len() == 3 && !report.torn { Ok(()) } else { Err(format!("next epoch: {seen:?}")) }
 }
 
@@ -229,7 +212,7 @@ fn every_crash_image_keeps_the_promises() {
     let mut seed = 0;
     while distinct < DISTINCT_MIN {
         seed += 1;
-        let (model, recording, _) = record(seed, 400, [10, 5, 1][seed as usize % 3], None);
+        let (model, recording, _) = record(seed, 400, [10, 5, 1][seed as usize % 3]);
         assert!(model.promises.last().is_some_and(|promise| promise.from > Sequence::FIRST));
         let mut images = recording.crash_images(policy(seed));
         let mut world = World::new(seed, SimOptions::instant());
@@ -240,7 +223,7 @@ fn every_crash_image_keeps_the_promises() {
                 world = World::new(seed + count, SimOptions::instant());
             }
             let next_epoch = count % 16 == 0;
-            match check(&world, &model, &image, None, next_epoch) {
+            match check(&world, &model, &image, next_epoch) {
                 Ok(report) => total.add(&report),
                 Err(error) => panic!("seed {seed}, moment {}: {error}", image.moment),
             }
@@ -261,29 +244,32 @@ fn every_crash_image_keeps_the_promises() {
 }
 
 /// True if some crash image of a run with the bug breaks a promise.
-fn is_found(planted: PlantedBug) -> bool {
-    (1..6).any(|seed| {
-        let (model, recording, _) = record(seed, 200, 8, Some(planted));
+fn is_found(bug: Planted) -> bool {
+    plant(Some(bug));
+    let found = (1..6).any(|seed| {
+        let (model, recording, _) = record(seed, 200, 8);
         let world = World::new(seed, SimOptions::instant());
         recording
             .crash_images(policy(seed))
-            .any(|image| check(&world, &model, &image, Some(planted), false).is_err())
-    })
+            .any(|image| check(&world, &model, &image, false).is_err())
+    });
+    plant(None);
+    found
 }
 
 #[test]
 fn acknowledging_before_the_sync_is_found() {
-    assert!(is_found(PlantedBug::AcknowledgeBeforeSync));
+    assert!(is_found(Planted::AcknowledgeBeforeSync));
 }
 
 #[test]
 fn accepting_a_stale_frame_is_found() {
-    assert!(is_found(PlantedBug::AcceptStale));
+    assert!(is_found(Planted::AcceptStaleFrame));
 }
 
 #[test]
 fn skipping_the_directory_sync_is_found() {
-    assert!(is_found(PlantedBug::SkipDirectorySync));
+    assert!(is_found(Planted::SkipDirectorySync));
 }
 
 /// What the last whole frame proves to have been durable: only what came later, in flight together
@@ -304,8 +290,9 @@ fn witness(image: &DiskImage) -> Sequence {
 
 /// Damages one block of a finished run and reads it; tells whether the damage was called
 /// corruption, or else whether a promise was broken without a word.
-fn damage(seed: u64, planted: Option<PlantedBug>) -> (usize, usize) {
-    let (model, _, image) = record(seed, 150, 10, None);
+fn damage(seed: u64, bug: Option<Planted>) -> (usize, usize) {
+    let (model, _, image) = record(seed, 150, 10);
+    plant(bug);
     let promise = *model.promises.last().expect("the last promise is of the end");
     let world = World::new(seed, SimOptions::instant());
     let (mut named, mut silent) = (0, 0);
@@ -316,12 +303,12 @@ fn damage(seed: u64, planted: Option<PlantedBug>) -> (usize, usize) {
             let path = journal_dir(Path::new(DATA)).join(format!("0-{file}.journal"));
             host.rot(&path, block * BLOCK as u64 + 77, 3).expect("a block of the file");
             let runtime = host.runtime();
-            match world.run_until(read(&runtime, 1, promise.from, planted)) {
+            match world.run_until(read(&runtime, 1, promise.from)) {
                 Ok((seen, _)) => {
                     silent += usize::from(verify(&model, promise, false, &seen).is_err());
                     let proved = Promise { durable: witness, ..promise };
                     let kept = verify(&model, proved, false, &seen);
-                    assert!(kept.is_ok() || planted.is_some(), "{kept:?}");
+                    assert!(kept.is_ok() || bug.is_some(), "{kept:?}");
                 }
                 Err(ScanError::Corrupt { path: at, .. }) => {
                     assert!(at.starts_with(DATA));
@@ -332,6 +319,7 @@ fn damage(seed: u64, planted: Option<PlantedBug>) -> (usize, usize) {
             host.kill();
         }
     }
+    plant(None);
     assert_eq!(world.fault_count(Fault::BitRot), 27);
     (named, silent)
 }
@@ -343,7 +331,7 @@ fn corruption_in_the_middle_is_named_and_cutting_there_is_found() {
         let (honest, last) = damage(seed, None);
         named += honest;
         silent += last;
-        cut += damage(seed, Some(PlantedBug::CutAtCorruption)).1;
+        cut += damage(seed, Some(Planted::CutAtCorruption)).1;
     }
     assert!(named > 8, "{named} damages were named");
     assert_eq!(cut, named + silent, "every damage that is cut breaks a promise");

@@ -86,7 +86,7 @@ fn run(seed: u64, fault: Fault, passing: u64, relaxed: bool) -> Outcome {
     let dir = journal_dir(Path::new(DATA));
     let identity = options().identity;
     let report = world
-        .run_until(scan(&runtime, &dir, identity, Sequence::FIRST, None, |_, entry| {
+        .run_until(scan(&runtime, &dir, identity, Sequence::FIRST, |_, entry| {
             if entry.payload == [1; 900] { Ok(()) } else { Err("wrong bytes".into()) }
         }))
         .expect("a failed write is no corruption");

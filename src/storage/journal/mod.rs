@@ -30,7 +30,7 @@ pub use entry::{Entry, EntryKind, Sequence};
 pub use frame::JournalIdentity;
 pub use gauges::JournalGauges;
 pub use open::OpenError;
-pub use options::{JournalOptions, PlantedBug, parse_file_name};
+pub use options::{JournalOptions, parse_file_name};
 pub use report::ScanReport;
 pub use scan::{ScanError, scan, slots};
 pub use walk::{VisitError, WalkError};

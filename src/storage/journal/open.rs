@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use crate::model::units::{BLOCK, KIB, MIB};
 use crate::runtime::disk::{File, OpenMode};
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::{AlignedBuf, Lane, Runtime};
 
-use super::options::{JournalOptions, PlantedBug, file_path, parse_file_name};
+use super::options::{JournalOptions, file_path, parse_file_name};
 use super::writer::Journal;
 
 /// Zeros before the writer from which on zeroing makes way for commits: a few of the largest.
@@ -45,6 +47,9 @@ fn at(what: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> O
 
 impl Journal {
     /// Makes the journal's files ready to be written from the first sequence of its epoch on.
+    ///
+    /// # Errors
+    /// What the disk says, with the step and the file.
     pub async fn open(runtime: &Runtime, options: JournalOptions) -> Result<Journal, OpenError> {
         let disk = runtime.disk();
         let dir = &options.dir;
@@ -64,7 +69,10 @@ impl Journal {
             zeroed[0] = zero(&files[0], 0, target).await.map_err(at("zeroing", &path))?;
             files[0].sync_data().await.map_err(at("syncing", &path))?;
         }
-        if fresh && options.planted != Some(PlantedBug::SkipDirectorySync) {
+        let unsynced = fresh;
+        #[cfg(test)]
+        let unsynced = unsynced && !is_planted(Planted::SkipDirectorySync);
+        if unsynced {
             disk.sync_dir(dir).await.map_err(at("syncing", dir))?;
             if let Some(parent) = dir.parent() {
                 disk.sync_dir(parent).await.map_err(at("syncing", parent))?;

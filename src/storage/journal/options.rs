@@ -1,4 +1,4 @@
-//! How a journal is laid out, and what a test may break in it.
+//! How a journal is laid out.
 
 use std::path::{Path, PathBuf};
 
@@ -17,20 +17,6 @@ const FRAMES_PER_FILE_MIN: u64 = 8;
 /// This part of the largest frame is worth a commit beside another one.
 const BESIDE_PART: usize = 16;
 
-/// A bug planted by a test, to show that the tests would find it.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlantedBug {
-    /// Acknowledge when the write completes, without a flush.
-    AcknowledgeBeforeSync,
-    /// Take any whole frame for the next one, whatever turn or epoch it is of.
-    AcceptStale,
-    /// Take corruption for a torn tail.
-    CutAtCorruption,
-    /// Never sync the directory in which files were made.
-    SkipDirectorySync,
-}
-
 /// How a journal is laid out.
 #[derive(Clone, Debug)]
 pub struct JournalOptions {
@@ -46,9 +32,6 @@ pub struct JournalOptions {
     pub frame_bytes_max: usize,
     /// What is zeroed before the journal is open, in bytes.
     pub zeroed_at_start_bytes: u64,
-    /// Test only.
-    #[doc(hidden)]
-    pub planted: Option<PlantedBug>,
 }
 
 impl JournalOptions {
@@ -62,7 +45,6 @@ impl JournalOptions {
             file_count: FILE_COUNT,
             frame_bytes_max: JournalOptions::frame_bytes_max(file_bytes),
             zeroed_at_start_bytes: JOURNAL_ZEROED_AT_START_BYTES as u64,
-            planted: None,
         }
     }
 

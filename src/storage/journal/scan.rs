@@ -11,7 +11,7 @@ use crate::runtime::{AlignedBuf, Lane, Runtime};
 
 use super::entry::{Entry, Sequence};
 use super::frame::JournalIdentity;
-use super::options::{PlantedBug, file_path, parse_file_name};
+use super::options::{file_path, parse_file_name};
 use super::report::ScanReport;
 use super::walk::{Place, VisitError, Walk, WalkError};
 
@@ -66,10 +66,9 @@ pub async fn scan(
     dir: &Path,
     identity: JournalIdentity,
     from: Sequence,
-    planted: Option<PlantedBug>,
     mut visit: impl FnMut(Sequence, &Entry<'_>) -> Result<(), VisitError>,
 ) -> Result<ScanReport, ScanError> {
-    let mut walk = Walk::new(identity, from, planted);
+    let mut walk = Walk::new(identity, from);
     // Fresh memory costs as much as the read, so what was walked through is read into again.
     let mut buffers: Vec<AlignedBuf> = Vec::new();
     for (index, file, length) in files_in_order(runtime, dir, &walk, identity.slot).await? {

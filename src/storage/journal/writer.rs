@@ -14,6 +14,8 @@ use crate::model::limits::{COMMITS_IN_FLIGHT_DURABLE, COMMITS_IN_FLIGHT_RELAXED}
 use crate::model::units::BLOCK;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::disk::File;
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, Gate, GateGuard, oneshot};
 use crate::runtime::{AlignedBuf, Lane, Runtime};
 
@@ -22,7 +24,7 @@ use super::files::{Files, NoSlot};
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::gauges::JournalGauges;
 use super::ledger::{FlightId, Ledger, SyncPass, Way};
-use super::options::{JournalOptions, PlantedBug};
+use super::options::JournalOptions;
 use super::staging::Staging;
 
 /// The journal has failed: nothing is acknowledged any more, and nothing is retried.
@@ -63,12 +65,6 @@ pub struct JournalStats {
     pub payload_bytes: u64,
     /// Pieces of entries in them.
     pub pieces: u64,
-    /// Nanoseconds that all commits took together.
-    pub commit_nanos: u64,
-    /// Nanoseconds that the last commit took.
-    pub commit_nanos_last: u64,
-    /// Bytes of the last frame.
-    pub frame_bytes_last: u64,
     /// Writes that the kernel did not consume inline.
     pub writes_deferred: u64,
     /// Times a frame found every file full.
@@ -234,6 +230,9 @@ impl Journal {
     }
 
     /// Waits until a sequence survives a power failure, and demands that it will.
+    ///
+    /// # Errors
+    /// Once the journal has failed: the entry may be on disk or not.
     pub async fn wait_durable(&self, sequence: Sequence) -> Result<(), Poisoned> {
         self.demand_durable(sequence);
         let receiver = {
@@ -247,6 +246,9 @@ impl Journal {
     }
 
     /// Waits until a sequence survives the death of the process.
+    ///
+    /// # Errors
+    /// Once the journal has failed: the entry may be on disk or not.
     pub async fn wait_accepted(&self, sequence: Sequence) -> Result<(), Poisoned> {
         let receiver = {
             let state = &mut *self.0.state.borrow_mut();
@@ -270,6 +272,9 @@ impl Journal {
     }
 
     /// Waits until [`Journal::has_room`]; books nothing, so append in the same tick.
+    ///
+    /// # Errors
+    /// Once the journal has failed, and for more than it can ever hold.
     pub async fn reserve(&self, bytes: usize) -> Result<(), ReserveError> {
         let room_max = self.0.state.borrow().files.room_max();
         if self.bytes_on_disk(bytes) > room_max {
@@ -359,6 +364,9 @@ impl Journal {
     }
 
     /// Makes everything durable and ends the crew.
+    ///
+    /// # Errors
+    /// Once the journal has failed: what was not durable by then may be on disk or not.
     pub async fn close(&self) -> Result<(), Poisoned> {
         let last = Sequence(self.next_sequence().0 - 1);
         let result = self.wait_durable(last).await;
@@ -479,7 +487,6 @@ impl Journal {
         state.previous_crc = frame::seal(frame, &header);
         let (id, way) = state.ledger.submit(staged.last(), staged.durable, slot.file);
         state.stats.frame_bytes += bytes as u64;
-        state.stats.frame_bytes_last = bytes as u64;
         state.stats.payload_bytes += staged.payload_bytes as u64;
         state.stats.pieces += u64::from(staged.entry_count);
         self.0.room.notify_all();
@@ -503,8 +510,10 @@ impl Journal {
             }
             Job::Frame { id, way, buffer, bytes, file, offset } => {
                 let target = &self.0.files[usize::from(file)];
-                let honest = self.0.options.planted != Some(PlantedBug::AcknowledgeBeforeSync);
-                let (buffer, result) = if way == Way::Commit && honest {
+                let commits = way == Way::Commit;
+                #[cfg(test)]
+                let commits = commits && !is_planted(Planted::AcknowledgeBeforeSync);
+                let (buffer, result) = if commits {
                     target.commit(buffer, bytes, offset).await
                 } else {
                     let issued = target.write_issued(buffer, bytes, offset);
@@ -522,16 +531,14 @@ impl Journal {
                         "writing {bytes} bytes at {offset} of file {file}: {error}"
                     ));
                 }
-                let nanos = self.0.runtime.now().saturating_since(started).as_nanos() as u64;
+                let took = self.0.runtime.now().saturating_since(started);
                 let state = &mut *self.0.state.borrow_mut();
                 state.staging.give_back(buffer);
                 state.ledger.completed(id);
                 if way == Way::Commit {
                     state.stats.commits += 1;
-                    state.stats.commit_nanos += nanos;
-                    state.stats.commit_nanos_last = nanos;
                     if let Some(observer) = &state.observer {
-                        observer(bytes, Duration::from_nanos(nanos));
+                        observer(bytes, took);
                     }
                 } else {
                     state.stats.writes += 1;

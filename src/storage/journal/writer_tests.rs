@@ -40,7 +40,7 @@ async fn read_all(
 ) -> (Vec<(u64, usize)>, ScanReport) {
     let mut seen = Vec::new();
     let dir: PathBuf = journal_dir(Path::new(DATA));
-    let report = scan(runtime, &dir, identity(epoch), from, None, |_, entry| {
+    let report = scan(runtime, &dir, identity(epoch), from, |_, entry| {
         let (number, body) = entry.payload.split_at(8);
         let number = u64::from_le_bytes(number.try_into()?);
         assert!(body.iter().all(|&byte| byte == number as u8));

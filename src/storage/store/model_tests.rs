@@ -60,7 +60,7 @@ pub async fn recover(runtime: &Runtime) -> (u64, Vec<LogState>, bool) {
         replay.feed(0, sequence, entry);
         Ok(())
     };
-    let report = scan(runtime, &journal_dir(dir), identity(epoch), from, None, feed).await;
+    let report = scan(runtime, &journal_dir(dir), identity(epoch), from, feed).await;
     replay.note_durable(0, report.expect("a journal").durable);
     let (states, _) = replay.bring_up_to_date(runtime, dir).await.expect("logs");
     (epoch, states, false)

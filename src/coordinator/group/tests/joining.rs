@@ -176,7 +176,7 @@ fn what_changes_a_subscription_or_comes_from_the_leader_rebalances() {
 #[test]
 fn a_group_has_a_size() {
     let settings =
-        GroupSettings { initial_rebalance_delay_ms: 0, size_max: 2, ..GroupSettings::default() };
+        GroupSettings { initial_rebalance_delay_ms: 0, members_max: 2, ..GroupSettings::default() };
     check_with(
         settings,
         "> join new=a

@@ -89,7 +89,7 @@ impl Model {
         let mut random = Random(seed);
         let settings = GroupSettings {
             initial_rebalance_delay_ms: [0, 3_000][random.below(2) as usize],
-            size_max: [3, i32::MAX][random.below(2) as usize],
+            members_max: [3, i32::MAX][random.below(2) as usize],
             ..GroupSettings::default()
         };
         Model {

@@ -49,7 +49,7 @@ fn a_group_that_has_become_too_large_is_rebalanced() {
     for command in STABLE.lines().filter_map(|line| line.trim().strip_prefix("> ")) {
         world.run(command);
     }
-    world.settings.size_max = 1;
+    world.settings.members_max = 1;
     world.run("restart");
     assert_eq!(world.group.deadline(), Some(world.now));
     world.run("wait 0");
