@@ -114,6 +114,10 @@ pub struct Issued {
 
 impl Disk {
     /// Opens a file.
+    ///
+    /// # Errors
+    /// Where there is no such file and it is not to be made, there is one and it must not be, or no descriptor is free
+    /// ([`is_shortage`]).
     pub async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
         match self {
             Disk::Uring(disk) => disk.open(path, mode).await.map(File::Uring),
@@ -130,10 +134,24 @@ impl Disk {
     }
 
     /// Removes a file or a link.
+    ///
+    /// # Errors
+    /// Where it is not there, or is a directory.
     pub async fn remove_file(&self, path: &Path) -> io::Result<()> {
         match self {
             Disk::Uring(disk) => disk.with_path(path, |path| std::fs::remove_file(path)).await,
             Disk::Sim(disk) => disk.remove_file(path).await,
+        }
+    }
+
+    /// Removes a directory with nothing in it.
+    ///
+    /// # Errors
+    /// Where it is not there, or something is in it.
+    pub async fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Disk::Uring(disk) => disk.with_path(path, |path| std::fs::remove_dir(path)).await,
+            Disk::Sim(disk) => disk.remove_dir(path).await,
         }
     }
 
@@ -146,6 +164,9 @@ impl Disk {
     }
 
     /// Renames, replacing a file of the new name.
+    ///
+    /// # Errors
+    /// Where the old name is not there.
     pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match self {
             Disk::Uring(disk) => disk.rename(from, to).await,
@@ -187,6 +208,9 @@ impl Disk {
     }
 
     /// A whole file; an error if it is longer than `len_max` bytes.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is longer than that.
     pub async fn read_whole(&self, path: &Path, len_max: usize) -> io::Result<Vec<u8>> {
         match self {
             Disk::Uring(disk) => disk.read_whole(path, len_max).await,
@@ -195,6 +219,9 @@ impl Disk {
     }
 
     /// Replaces a whole file durably and atomically: after a crash it is the old one or the new.
+    ///
+    /// # Errors
+    /// Where any step fails: the old file is still there then, or the new one.
     pub async fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         match self {
             Disk::Uring(disk) => disk.write_whole(path, bytes).await,
@@ -204,6 +231,9 @@ impl Disk {
 
     /// Locks a file against other processes, making it if there is none; `WouldBlock` while another
     /// one holds it. The file then holds the process id of its owner, in decimal.
+    ///
+    /// # Errors
+    /// Where another process holds it.
     pub async fn lock(&self, path: &Path) -> io::Result<FileLock> {
         match self {
             Disk::Uring(disk) => disk.with_path(path, uring::lock).await.map(FileLock::Uring),
@@ -234,6 +264,9 @@ impl File {
     }
 
     /// Writes all pieces one behind the other; not durable before a sync.
+    ///
+    /// # Errors
+    /// Where not all was written: a full disk ([`is_full`]) among others. What there is of it then is not known.
     pub async fn write_at(&self, pieces: Vec<Piece>, offset: u64) -> io::Result<()> {
         match self {
             File::Uring(file) => file.write_at(pieces, offset).await,
@@ -242,6 +275,10 @@ impl File {
     }
 
     /// Makes the file's bytes and its length durable (`fdatasync`).
+    ///
+    /// # Errors
+    /// Where the device or the file system failed: what was written since the last sync may be lost, whatever a later
+    /// sync says.
     pub async fn sync_data(&self) -> io::Result<()> {
         match self {
             File::Uring(file) => file.sync_data().await,
@@ -250,6 +287,9 @@ impl File {
     }
 
     /// Writes the first `len` bytes of the buffer; durable when it completes.
+    ///
+    /// # Errors
+    /// As [`File::write_at`] and [`File::sync_data`].
     pub async fn commit(
         &self,
         buffer: AlignedBuf,
@@ -288,6 +328,9 @@ impl File {
     }
 
     /// Reserves space without changing the file's length (`FALLOC_FL_KEEP_SIZE`).
+    ///
+    /// # Errors
+    /// Where the disk is full, or the file system has no way to do that (`Unsupported`).
     pub async fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
         match self {
             File::Uring(file) => file.allocate(offset, len).await,
@@ -300,6 +343,14 @@ impl File {
         match self {
             File::Uring(file) => file.set_len(len).await,
             File::Sim(file) => file.set_len(len).await,
+        }
+    }
+
+    /// Whether somebody else has the file open, too; true where that cannot be told.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            File::Uring(file) => file.is_shared(),
+            File::Sim(file) => file.is_shared(),
         }
     }
 

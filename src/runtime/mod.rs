@@ -32,7 +32,7 @@ pub use clock::Monotonic;
 pub use commit::Engine;
 pub use handle::{Runtime, ThreadFigures};
 pub use memory::AlignedBuf;
-pub use random::Random;
+pub use random::{Random, mixed};
 pub use task::Lane;
 pub use uring::{ExecutorSpec, ExecutorThread, start};
 pub use usage::Usage;

@@ -291,7 +291,7 @@ impl Process {
         }
         let Some(log) = self.store(id).log(&id) else { return };
         let bytes = match self.load {
-            Load::Mixed if self.random(6) > 0 => 600,
+            Load::Mixed if self.random(3) > 0 => 600,
             Load::Bulk if self.random(4) == 0 => 600,
             Load::Mixed | Load::Bulk => 5000,
         };
@@ -332,7 +332,7 @@ impl Process {
         let by_size = self.random(2) == 0;
         let (start, end) = (log.start_offset().0, log.readable_end().0);
         let to = start + self.random((end - start) as usize + 1) as i64;
-        let bytes_max = Some(self.random(40_000) as u64);
+        let bytes_max = Some(self.random(20_000) as u64);
         if let Some(promise) = self.model.borrow_mut().now.get_mut(&id) {
             let most = if by_size { log.end_offset().0 } else { to };
             promise.start_max = promise.start_max.max(most);

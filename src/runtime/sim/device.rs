@@ -248,6 +248,10 @@ impl Device {
         self.open_most = self.open_most.max(self.open.len());
     }
 
+    pub(super) fn is_shared(&self, inode: Inode) -> bool {
+        self.open.get(&inode).is_some_and(|count| *count > 1)
+    }
+
     pub(super) fn take_open_most(&mut self) -> usize {
         std::mem::replace(&mut self.open_most, self.open.len())
     }

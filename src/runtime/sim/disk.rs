@@ -156,6 +156,18 @@ impl SimDisk {
         .await
     }
 
+    pub(in crate::runtime) async fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.change_names("rmdir", path, |device| {
+            let inode = device.live.find(path, false)?;
+            match device.live.node(inode) {
+                Some(Node::Dir(names)) if names.is_empty() => remove(device, path),
+                Some(Node::Dir(_)) => Err(io::ErrorKind::DirectoryNotEmpty.into()),
+                _ => Err(io::ErrorKind::NotADirectory.into()),
+            }
+        })
+        .await
+    }
+
     pub(in crate::runtime) async fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         self.change_names("rmdir", path, |device| {
             let inode = device.live.find(path, false)?;
@@ -485,14 +497,11 @@ impl SimFile {
     /// How many of `len` bytes at `offset` the disk has room for.
     fn room(&self, offset: u64, len: usize) -> usize {
         let device = self.host().device.borrow();
-        let allocated = device.live.file(self.core.inode).map_or(0, |file| file.allocated);
-        let end = (offset + len as u64).next_multiple_of(PAGE as u64);
-        if end <= allocated {
-            return len;
+        let free = self.host().capacity.get().saturating_sub(device.bytes_used()) / PAGE as u64;
+        match device.live.file(self.core.inode) {
+            Some(file) => file.room(offset, len, free),
+            None => FileData::default().room(offset, len, free),
         }
-        let free = self.host().capacity.get().saturating_sub(device.bytes_used());
-        let fits = allocated + free / PAGE as u64 * PAGE as u64;
-        if end <= fits { len } else { fits.saturating_sub(offset).min(len as u64) as usize }
     }
 
     /// Takes a write and answers when it is done; `durable` makes its own range so by then.
@@ -630,8 +639,7 @@ impl SimFile {
             return Err(self.host().full.get().into());
         }
         let mut device = self.host().device.borrow_mut();
-        let file = device.live.file_mut(self.core.inode);
-        file.allocated = file.allocated.max((offset + len).next_multiple_of(PAGE as u64));
+        device.live.file_mut(self.core.inode).allocate(offset, len);
         Ok(())
     }
 
@@ -647,6 +655,10 @@ impl SimFile {
                 Ok(())
             })
             .await
+    }
+
+    pub(in crate::runtime) fn is_shared(&self) -> bool {
+        self.host().device.borrow().is_shared(self.core.inode)
     }
 
     pub(in crate::runtime) async fn len(&self) -> io::Result<u64> {

@@ -247,7 +247,7 @@ impl FileSystem {
     /// Bytes of disk that all files occupy.
     pub(super) fn bytes_used(&self) -> u64 {
         let files = self.nodes.iter().flatten().map(|node| match node.as_ref() {
-            Node::File(file) => file.allocated,
+            Node::File(file) => file.bytes_on_disk(),
             _ => 0,
         });
         files.sum()

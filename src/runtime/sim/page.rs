@@ -1,6 +1,7 @@
 //! The bytes of a simulated file: pages shared between every image that holds them.
 
 use std::hash::Hasher;
+use std::ops::Range;
 use std::rc::Rc;
 
 use rustc_hash::FxHasher;
@@ -53,8 +54,36 @@ pub(super) struct FileData {
     groups: Vec<Option<Rc<Group>>>,
     /// The sum of a hash of each page and its place.
     pages_hash: u64,
-    /// Bytes of disk that the file occupies.
-    pub(super) allocated: u64,
+    on_disk: OnDisk,
+}
+
+/// Which pages of a file have disk of their own, a bit each: what lies between two of them may not.
+#[derive(Clone, Default)]
+struct OnDisk {
+    words: Vec<u64>,
+    count: u64,
+}
+
+impl OnDisk {
+    fn has(&self, page: usize) -> bool {
+        self.words.get(page / 64).is_some_and(|word| word & (1 << (page % 64)) != 0)
+    }
+
+    fn set(&mut self, page: usize) {
+        if self.words.len() <= page / 64 {
+            self.words.resize(page / 64 + 1, 0);
+        }
+        self.count += u64::from(!self.has(page));
+        self.words[page / 64] |= 1 << (page % 64);
+    }
+
+    fn cut(&mut self, pages: usize) {
+        self.words.truncate(pages.div_ceil(64));
+        if let Some(last) = self.words.get_mut(pages / 64) {
+            *last &= (1 << (pages % 64)) - 1;
+        }
+        self.count = self.words.iter().map(|word| u64::from(word.count_ones())).sum();
+    }
 }
 
 impl FileData {
@@ -118,13 +147,36 @@ impl FileData {
             self.set_page(at / PAGE, Page::of(&page));
             done += part;
         }
+        self.allocate(offset, bytes.len() as u64);
         self.grow(offset + bytes.len() as u64);
     }
 
     /// Makes the file at least `len` bytes long.
     pub(super) fn grow(&mut self, len: u64) {
         self.len = self.len.max(len);
-        self.allocated = self.allocated.max(len.next_multiple_of(PAGE as u64));
+    }
+
+    /// Gives each page of a range disk of its own.
+    pub(super) fn allocate(&mut self, offset: u64, len: u64) {
+        pages(offset, len).for_each(|page| self.on_disk.set(page));
+    }
+
+    /// How many of `len` bytes at `offset` can be written where so many pages of disk are free.
+    pub(super) fn room(&self, offset: u64, len: usize, mut free: u64) -> usize {
+        for page in pages(offset, len as u64) {
+            if !self.on_disk.has(page) {
+                if free == 0 {
+                    return (page as u64 * PAGE as u64).saturating_sub(offset) as usize;
+                }
+                free -= 1;
+            }
+        }
+        len
+    }
+
+    /// Bytes of disk that the file occupies.
+    pub(super) fn bytes_on_disk(&self) -> u64 {
+        self.on_disk.count * PAGE as u64
     }
 
     pub(super) fn set_len(&mut self, len: u64) {
@@ -138,10 +190,16 @@ impl FileData {
             for index in first + 1..last {
                 self.set_page(index, None);
             }
-            self.allocated = len.next_multiple_of(PAGE as u64);
+            self.on_disk.cut((len as usize).div_ceil(PAGE));
         }
         self.len = len;
     }
+}
+
+/// The pages that a range touches.
+fn pages(offset: u64, len: u64) -> Range<usize> {
+    let end = if len == 0 { offset } else { (offset + len).next_multiple_of(PAGE as u64) };
+    (offset / PAGE as u64) as usize..(end / PAGE as u64) as usize
 }
 
 /// What a write carries: whole pages, made once for all images, or bytes at any place.
@@ -185,6 +243,7 @@ impl Payload {
                 for (index, page) in pages.iter().enumerate() {
                     file.set_page(first + index, page.clone());
                 }
+                file.allocate(offset, self.len() as u64);
                 file.grow(offset + self.len() as u64);
             }
             Payload::Bytes(bytes) => file.write(offset, bytes),
@@ -195,6 +254,23 @@ impl Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_allocated_is_on_the_disk() {
+        let page = PAGE as u64;
+        let mut file = FileData::default();
+        file.allocate(70 * page, 2 * page);
+        file.write(3 * page + 5, &[1; PAGE]);
+        assert_eq!((file.bytes_on_disk(), file.len()), (4 * page, 4 * page + 5));
+        assert_eq!(file.room(3 * page, 2 * PAGE, 0), 2 * PAGE);
+        assert_eq!(file.room(2 * page, 3 * PAGE, 0), 0);
+        assert_eq!(file.room(2 * page + 5, 4 * PAGE, 1), 3 * PAGE - 5);
+        assert_eq!(file.room(69 * page, 9, 1), 9);
+        file.set_len(3 * page + 6);
+        assert_eq!(file.bytes_on_disk(), page);
+        file.set_len(0);
+        assert_eq!((file.bytes_on_disk(), file.room(0, 1, 0)), (0, 0));
+    }
 
     #[test]
     fn a_file_holds_what_was_written_and_copies_share() {

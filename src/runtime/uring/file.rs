@@ -22,6 +22,9 @@ use crate::runtime::task::Lane;
 /// Slices that one system call takes (Linux: UIO_MAXIOV).
 const SLICES_MAX: usize = 1024;
 
+/// Which signal says that somebody wants a lease back (`fcntl`, Linux).
+const F_SETSIG: libc::c_int = 10;
+
 /// An open file; clones are the same one, and the last of them closes it.
 #[derive(Clone)]
 pub struct UringFile(Rc<FileCore>);
@@ -181,6 +184,23 @@ impl UringFile {
     /// The file's length.
     pub(in crate::runtime) fn len(&self) -> io::Result<u64> {
         self.stat().map(|stat| stat.st_size as u64)
+    }
+
+    /// Whether somebody else has the file open, too; true where the kernel does not say.
+    pub(in crate::runtime) fn is_shared(&self) -> bool {
+        let raw = self.0.descriptor.as_raw_fd();
+        // The kernel gives a write lease only on a file that nobody else has open. Who opens it before the lease is
+        // given back has us sent a signal, which is to be one that does nothing.
+        // SAFETY: plain system calls on our own descriptor.
+        let is_alone = unsafe {
+            libc::fcntl(raw, F_SETSIG, libc::SIGURG) == 0
+                && libc::fcntl(raw, libc::F_SETLEASE, libc::F_WRLCK) == 0
+        };
+        if is_alone {
+            // SAFETY: as above.
+            unsafe { libc::fcntl(raw, libc::F_SETLEASE, libc::F_UNLCK) };
+        }
+        !is_alone
     }
 
     fn stat(&self) -> io::Result<libc::stat> {

@@ -24,7 +24,7 @@ const READS_IN_FLIGHT: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The disk failed.
-    #[error("reading {path}: {source}")]
+    #[error("reading or syncing {path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -60,7 +60,12 @@ pub enum ScanError {
 }
 
 /// Reads the journal of `identity` in `dir` and hands every whole entry from `from` on to `visit`,
-/// in order. An error means that what was handed out must be thrown away.
+/// in order. When it returns, its files are synced: a killed process may have left frames that no power failure may
+/// take back once somebody has acted on them.
+///
+/// # Errors
+/// Where a file cannot be read or synced, or what is in it is damaged or not this journal's: what was handed out must
+/// be thrown away then.
 pub async fn scan(
     runtime: &Runtime,
     dir: &Path,
@@ -71,14 +76,15 @@ pub async fn scan(
     let mut walk = Walk::new(identity, from);
     // Fresh memory costs as much as the read, so what was walked through is read into again.
     let mut buffers: Vec<AlignedBuf> = Vec::new();
-    for (index, file, length) in files_in_order(runtime, dir, &walk, identity.slot).await? {
+    let files = files_in_order(runtime, dir, &walk, identity.slot).await?;
+    for &(index, ref file, length) in &files {
         walk.begin_file(index, length);
         let mut reads = VecDeque::new();
         let mut offset = 0;
         loop {
             while offset < length && reads.len() < READS_IN_FLIGHT {
                 let buffer = buffers.pop().unwrap_or_else(|| AlignedBuf::zeroed(READ_BYTES));
-                reads.push_back(read(runtime, &file, buffer, offset));
+                reads.push_back(read(runtime, file, buffer, offset));
                 offset += READ_BYTES as u64;
             }
             let Some(next) = reads.pop_front() else { break };
@@ -92,7 +98,14 @@ pub async fn scan(
             buffers.push(buffer);
         }
     }
-    walk.finish().map_err(|error| placed(dir, identity.slot, error))
+    let report = walk.finish().map_err(|error| placed(dir, identity.slot, error))?;
+    for (index, file, _) in files {
+        file.sync_data().await.map_err(|source| ScanError::Io {
+            path: file_path(dir, identity.slot, index),
+            source,
+        })?;
+    }
+    Ok(report)
 }
 
 type Reading = oneshot::Receiver<io::Result<(AlignedBuf, usize)>>;

@@ -80,6 +80,30 @@ fn what_is_appended_is_read_back() {
 }
 
 #[test]
+fn no_power_failure_takes_back_what_a_scan_has_read() {
+    for seed in 0..20 {
+        let world = World::new(seed, SimOptions::default());
+        let host = world.host();
+        let runtime = host.runtime();
+        world.run_until(async {
+            runtime.disk().create_dir_all(Path::new(DATA)).await.expect("a folder");
+            runtime.disk().sync_dir(Path::new("/")).await.expect("a folder");
+            let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");
+            for number in 0..10 {
+                let accepted = append(&journal, number, 3_000);
+                journal.wait_accepted(accepted).await.expect("accepted");
+            }
+        });
+        host.kill();
+        let read = world.run_until(read_all(&host.runtime(), 1, Sequence::FIRST));
+        assert_eq!(read.0.len(), 10, "a kill takes nothing that was accepted");
+        host.power_loss();
+        let again = world.run_until(read_all(&host.runtime(), 1, Sequence::FIRST));
+        assert_eq!(again.0, read.0, "seed {seed}");
+    }
+}
+
+#[test]
 fn appends_of_one_tick_share_a_commit() {
     sim(2, async |runtime| {
         let journal = Journal::open(&runtime, options(1)).await.expect("a fresh journal");

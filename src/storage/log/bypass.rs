@@ -241,10 +241,12 @@ impl Segment {
         (block_floor(self.state.bytes.into()) as u32).clamp(READY_BYTES_MIN, READY_BYTES_MAX)
     }
 
-    /// From where to where it is to be made ready next, in bytes of its file.
+    /// From where to where it is to be made ready next, in bytes of its file: from where the next write past the
+    /// journal begins, which is at what the file lacks.
     pub fn ready_next(&self, segment_bytes_max: u32) -> (u32, u32) {
-        let from = self.ready.max(block_floor(self.state.bytes.into()) as u32);
-        let to = from.saturating_add(self.ready_step()).min(segment_bytes_max);
+        let from = self.ready.max(block_floor(self.written_or_bypassed().into()) as u32);
+        let end = self.ready.max(block_floor(self.state.bytes.into()) as u32);
+        let to = end.saturating_add(self.ready_step()).min(segment_bytes_max);
         (from, from.max(block_floor(to.into()) as u32))
     }
 }

@@ -8,13 +8,18 @@ use std::path::{Path, PathBuf};
 
 use crate::model::LogId;
 use crate::runtime::Runtime;
-use crate::storage::directory::{by_name_dir, partition_dir, topic_dir, topics_dir};
+use crate::storage::directory::{by_name_dir, deleted_path, partition_dir, topic_dir, topics_dir};
 
 /// Makes a log's directory and its topic's link; nothing is durable before the directories of
 /// [`holders`] are synced.
 pub async fn make(runtime: &Runtime, dir: &Path, id: LogId, topic: &str) -> io::Result<()> {
     let disk = runtime.disk();
-    disk.create_dir_all(&partition_dir(dir, id)).await?;
+    let own = partition_dir(dir, id);
+    match disk.create_dir_all(&own).await {
+        // Another shard has removed the topic's meanwhile, with its own last partition.
+        Err(error) if error.kind() == ErrorKind::NotFound => disk.create_dir_all(&own).await?,
+        made => made?,
+    }
     let by_name = by_name_dir(dir);
     disk.create_dir_all(&by_name).await?;
     let link = by_name.join(topic);
@@ -42,14 +47,31 @@ pub fn holders(dir: &Path, id: LogId) -> [PathBuf; 5] {
     [dir.to_owned(), topics_dir(dir), by_name_dir(dir), topic, partition_dir(dir, id)]
 }
 
+/// Gives the directory of a log that is deleted a name under which nobody looks for it; `None` if it has none.
+pub async fn set_aside(runtime: &Runtime, dir: &Path, id: LogId) -> io::Result<Option<PathBuf>> {
+    let own = partition_dir(dir, id);
+    let aside = deleted_path(&own);
+    match runtime.disk().rename(&own, &aside).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        renamed => renamed.map(|()| Some(aside)),
+    }
+}
+
 /// Removes a log's directory, its topic's after the last partition, and the link that then leads
 /// nowhere. What was not there is no error.
 pub async fn remove(runtime: &Runtime, dir: &Path, id: LogId, topic: &str) -> io::Result<()> {
+    gone(runtime.disk().remove_dir_all(&partition_dir(dir, id)).await)?;
+    remove_empty(runtime, dir, id, topic).await
+}
+
+/// Removes a topic's directory, if no partition is left in it, and the link that then leads nowhere.
+pub async fn remove_empty(runtime: &Runtime, dir: &Path, id: LogId, topic: &str) -> io::Result<()> {
     let disk = runtime.disk();
     let own = topic_dir(dir, id.topic);
-    gone(disk.remove_dir_all(&partition_dir(dir, id)).await)?;
-    if disk.list_dir(&own).await.is_ok_and(|entries| entries.is_empty()) {
-        gone(disk.remove_dir_all(&own).await)?;
+    match disk.remove_dir(&own).await {
+        // Another shard has a partition there, or is about to.
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+        removed => gone(removed)?,
     }
     let link = by_name_dir(dir).join(topic);
     if disk.list_dir(&link).await.is_err_and(|error| error.kind() == ErrorKind::NotFound) {

@@ -16,7 +16,10 @@ use crate::runtime::{AlignedBuf, Runtime};
 use crate::storage::directory::segment_path;
 
 /// Looks for the batch that should stand at `place`, its blocks in the segment's file and its end in the journal;
-/// gives what stands before it in its first block, `None` if the batch is not there whole.
+/// gives all of it, `None` if it is not there whole.
+///
+/// # Errors
+/// Where the file is there and cannot be read.
 pub async fn read_back(
     runtime: &Runtime,
     dir: &Path,
@@ -46,5 +49,5 @@ pub async fn read_back(
     let batch = [&blocks[before..before + in_file], rest].concat();
     let is_whole = batch.starts_with(header)
         && BatchView::parse(&batch).is_ok_and(|batch| batch.crc_is_valid());
-    Ok(is_whole.then(|| blocks[..before].to_vec()))
+    Ok(is_whole.then_some(batch))
 }

@@ -2,9 +2,10 @@
 //!
 //! Entries of a log are taken in the order of (owner epoch, sequence), whatever journal they come
 //! from; those that its state covers are skipped. Batches that went past the journal are taken for granted
-//! where a later frame proves them durable; others are read back, and end the log where they are not there. What the segments lack is then written to them
-//! and synced, and their files are cut to their exact length, so that the next epoch begins with
-//! exact files. Doing so twice gives the same bytes, so a crash in between harms nothing.
+//! where a later frame proves them durable; others are read back, and end the log where they are not there.
+//! What the segments lack is then written to them and synced, and their files are cut to their exact length,
+//! so that the next epoch begins with exact files. Doing so twice gives the same bytes, so a crash in
+//! between harms nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -33,7 +34,7 @@ use crate::storage::journal::{Entry, EntryKind, Sequence};
 
 /// Segments that are written at the same time.
 const WRITES_IN_FLIGHT_MAX: usize = 8;
-/// From here on one `syncfs` is cheaper than a sync for each file.
+/// From here on one `syncfs` is cheaper than a sync for each file: nobody else writes during a start.
 const FILES_SYNCED_ALONE_MAX: usize = 16;
 /// One write carries at most so much.
 const WRITE_BYTES_MAX: usize = MIB;
@@ -107,8 +108,8 @@ struct Fed {
     sequence: Sequence,
     kind: EntryKind,
     payload: Vec<u8>,
-    /// What the file has before a batch that was read back, in the batch's first block.
-    head: Option<Vec<u8>>,
+    /// The whole of a batch that was read back.
+    batch: Option<Vec<u8>>,
 }
 
 /// Gathers states and entries.
@@ -125,18 +126,8 @@ struct Pending {
     base: Offset,
     from: u32,
     bytes: Vec<u8>,
-    /// What became of batches that went past the journal here: what is before them, they, or their end.
-    part: Part,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// There were none.
-    All,
-    /// Whole blocks before some.
-    Before,
-    /// What comes behind some, which are in the file: it is synced and cut, even if it lacks nothing.
-    Behind,
+    /// It comes behind a batch that went past the journal, so that the file is cut even if it lacks nothing.
+    is_behind: bool,
 }
 
 /// One log on its way up to date.
@@ -162,7 +153,7 @@ impl Replay {
             sequence,
             kind: entry.kind,
             payload: entry.payload.to_vec(),
-            head: None,
+            batch: None,
         });
     }
 
@@ -172,6 +163,9 @@ impl Replay {
     }
 
     /// Applies the entries, writes what the segments lack, and gives the states that then hold.
+    ///
+    /// # Errors
+    /// Where an entry is none of this build's or contradicts its log, and what the disk says. The same may be tried again.
     pub async fn bring_up_to_date(
         mut self,
         runtime: &Runtime,
@@ -208,6 +202,14 @@ impl Replay {
         if entries.iter().any(|entry| entry.kind == EntryKind::Delete) {
             return Ok(());
         }
+        let mut start = Offset(0);
+        for entry in entries.iter() {
+            if entry.kind == EntryKind::LogStart
+                && let Change::LogStart(moved) = entry.change(id)?
+            {
+                start = start.max(moved);
+            }
+        }
         for index in 0..entries.len() {
             let entry = &mut entries[index];
             let proved = self.durable.get(&entry.slot).copied().unwrap_or_default();
@@ -216,14 +218,18 @@ impl Replay {
                 continue;
             }
             let Change::Bypass { place, header, rest } = entry.change(id)? else { continue };
+            // Its segment may be gone: a start is written where all before it is durable.
+            if BatchHeader::parse(header).is_ok_and(|header| header.next_offset() <= start) {
+                continue;
+            }
             let path = segment_path(dir, id, place.base);
-            let head = read_back(runtime, dir, id, place, header, rest).await;
+            let batch = read_back(runtime, dir, id, place, header, rest).await;
             #[cfg(test)]
             if is_planted(Planted::TrustBypass) {
                 continue;
             }
-            entry.head = head.map_err(failed(&path))?;
-            if entry.head.is_none() {
+            entry.batch = batch.map_err(failed(&path))?;
+            if entry.batch.is_none() {
                 report.not_arrived += (entries.len() - index) as u64;
                 entries.truncate(index);
                 return Ok(());
@@ -263,9 +269,12 @@ fn rebuild(
         report.ownerless += entries.len() as u64 - 1;
         return Ok(Some(log));
     }
-    let count = entries.len();
-    for (index, entry) in entries.iter().enumerate() {
-        let change = entry.change(id)?;
+    for entry in &entries {
+        let change = match (entry.change(id)?, &entry.batch) {
+            // It is written again: a sync that failed for it may have left it to the disk's cache, for good.
+            (Change::Bypass { place, .. }, Some(batch)) => Change::Append { place, batch },
+            (change, _) => change,
+        };
         if log.is_none()
             && let Change::Create { topic } = change
         {
@@ -280,12 +289,10 @@ fn rebuild(
             report.covered += 1;
             continue;
         }
-        if entry.head.as_ref().is_some_and(|head| !log.pending().bytes.ends_with(head)) {
-            report.not_arrived += (count - index) as u64;
-            break;
-        }
-        log.apply(change, entry.head.is_none(), now_ms).map_err(|reason| {
-            ReplayError::Contradiction { log: id, sequence: entry.sequence, reason }
+        log.apply(change, now_ms).map_err(|reason| ReplayError::Contradiction {
+            log: id,
+            sequence: entry.sequence,
+            reason,
         })?;
         (log.state.owner_epoch, log.state.covered) = at;
         report.applied += 1;
@@ -299,7 +306,7 @@ impl Rebuild {
         let tail = std::mem::take(&mut state.tail);
         let active = state.segments.last().expect("a decoded state has a segment");
         let (base, from) = (active.base, state.written);
-        let pending = Pending { base, from, bytes: tail, part: Part::All };
+        let pending = Pending { base, from, bytes: tail, is_behind: false };
         Rebuild { state, pending: vec![pending], deleted: false }
     }
 
@@ -307,22 +314,14 @@ impl Rebuild {
         self.state.segments.last_mut().expect("a log keeps its active segment")
     }
 
-    /// Applies a change; of a batch that went past the journal `is_proved` says that it need not be read back.
-    fn apply(
-        &mut self,
-        change: Change<'_>,
-        is_proved: bool,
-        now_ms: i64,
-    ) -> Result<(), &'static str> {
+    fn apply(&mut self, change: Change<'_>, now_ms: i64) -> Result<(), &'static str> {
         match change {
             Change::Create { .. } => Ok(()),
             Change::Append { place, batch } => {
                 self.append(place, batch, now_ms)?.bytes.extend_from_slice(batch);
                 Ok(())
             }
-            Change::Bypass { place, header, rest } => {
-                self.bypass(place, header, rest, is_proved, now_ms)
-            }
+            Change::Bypass { place, header, rest } => self.bypass(place, header, rest, now_ms),
             Change::Tail { place, bytes } => self.tail(place, bytes),
             Change::Roll { sealed, sealed_bytes, base } => {
                 let active = *self.active();
@@ -330,7 +329,7 @@ impl Rebuild {
                     return Err("a roll of another segment");
                 }
                 self.state.segments.push(SegmentState::empty(base));
-                self.pending.push(Pending { base, from: 0, bytes: Vec::new(), part: Part::All });
+                self.pending.push(Pending { base, from: 0, bytes: Vec::new(), is_behind: false });
                 Ok(())
             }
             Change::LogStart(start) => {
@@ -359,15 +358,13 @@ impl Rebuild {
         self.note(place, &header, now_ms)
     }
 
-    /// A batch that went past the journal, and arrived: the file has its blocks, from that which it begins in to
-    /// the last whole one. Those before them were written first or with it, so that what is proved durable proves
-    /// them, too; otherwise what the journal has of them is written again.
+    /// A batch that went past the journal and is proved durable: the file has its blocks, from that which it begins
+    /// in to the last whole one. Those before them were written first or with it, so that this proves them, too.
     fn bypass(
         &mut self,
         place: Place,
         header: &[u8; BATCH_HEADER_BYTES],
         rest: &[u8],
-        is_proved: bool,
         now_ms: i64,
     ) -> Result<(), &'static str> {
         let header = BatchHeader::parse(header).map_err(|_| "a bypass without a batch")?;
@@ -378,16 +375,7 @@ impl Rebuild {
         }
         let whole = u32::try_from(whole).map_err(|_| "a bypass beyond a segment")?;
         let pending = self.note(place, &header, now_ms)?;
-        let kept = if is_proved { 0 } else { block_floor(pending.bytes.len() as u64) as usize };
-        pending.bytes.truncate(kept);
-        let behind =
-            Pending { base: place.base, from: whole, bytes: rest.to_vec(), part: Part::Behind };
-        if kept == 0 {
-            *pending = behind;
-        } else {
-            pending.part = Part::Before;
-            self.pending.push(behind);
-        }
+        *pending = Pending { base: place.base, from: whole, bytes: rest.to_vec(), is_behind: true };
         Ok(())
     }
 
@@ -452,7 +440,7 @@ impl Rebuild {
 
 impl Pending {
     fn is_due(&self) -> bool {
-        self.part == Part::Behind || !self.bytes.is_empty()
+        self.is_behind || !self.bytes.is_empty()
     }
 }
 
@@ -562,9 +550,7 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
         file.write_at(vec![Piece::Aligned(buffer, blocks)], offset).await?;
         offset += part.len() as u64;
     }
-    if pending.part != Part::Before {
-        file.set_len(offset).await?;
-    }
+    file.set_len(offset).await?;
     Ok(file)
 }
 

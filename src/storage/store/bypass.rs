@@ -17,6 +17,9 @@ use crate::storage::log::failure::may_pass;
 use crate::storage::log::open_segments::Access;
 use crate::storage::log::partition_log::LogShared;
 
+/// So often a write past the journal is tried while the disk is full. Its space was set aside, so that only a file
+/// system that does not keep to that gets here; the entries behind this one, deletions among them, wait for it.
+const FULL_TRIES_MAX: u32 = 30;
 /// Writes past the journal that are in flight at once, each to another log.
 pub(super) const BYPASS_WRITERS: usize = 4;
 
@@ -43,8 +46,10 @@ impl StoreCore {
 
     async fn write_until_done(&self, write: &BypassWrite) {
         let engine = &self.engine;
+        let mut tries = 0;
         while let Err(error) = self.write_blocks(write).await {
-            if !may_pass(&error) || self.closing.get() {
+            tries += 1;
+            if !may_pass(&error) || self.closing.get() || tries == FULL_TRIES_MAX {
                 return engine.fail("writing a batch to its segment", &error);
             }
             // Nothing is synced of what was not written, so it may be written again.

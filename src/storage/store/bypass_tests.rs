@@ -3,16 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::model_tests::{DATA, recover, start};
+use super::model_tests::{DATA, append_acked, batch_of, recover, start};
 use crate::model::units::{BLOCK, KIB, MIB};
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
+use crate::model::{LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{Fault, Host, SimOptions, World};
 use crate::storage::checkpoint::{self, CheckpointName};
 use crate::storage::directory::{DirectoryId, segment_path};
 use crate::storage::journal::{JournalIdentity, JournalOptions};
-use crate::storage::{AppendMode, Log, LogConfig, Store, StoreOptions};
+use crate::storage::{Log, LogConfig, Store, StoreOptions};
 
 /// More than `bypass_bytes_min` of these stores.
 const LARGE: usize = 5 * BLOCK;
@@ -28,18 +27,7 @@ fn open_log(store: &Store) -> Log {
 
 /// Appends one batch with a value of so many bytes; what is returned is whether it was acknowledged.
 async fn append(runtime: &Runtime, log: &Log, bytes: usize) -> bool {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    builder.append(1_000, None, Some(&vec![9; bytes]), &[]);
-    let batch = builder.finish();
-    if log.prepare_append(batch.len()).await.is_err() {
-        return false;
-    }
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    match log.append(&batch, mode) {
-        Ok(appended) => appended.ticket.wait().await.is_ok(),
-        Err(_) => false,
-    }
+    append_acked(runtime, log, &batch_of(1_000, &vec![9; bytes])).await.is_ok()
 }
 
 /// A store whose log has a segment that is ready.
@@ -119,11 +107,7 @@ fn a_batch_behind_which_much_waits_takes_the_usual_way() {
 
 /// A value whose batch is exactly so many bytes.
 fn value_for(batch_bytes: usize) -> usize {
-    let bytes_of = |value: &usize| {
-        let mut builder = BatchBuilder::new(BatchOptions::default());
-        builder.append(1_000, None, Some(&vec![9; *value]), &[]);
-        builder.finish().len()
-    };
+    let bytes_of = |value: &usize| batch_of(1_000, &vec![9; *value]).len();
     (0..batch_bytes).rev().find(|value| bytes_of(value) == batch_bytes).expect("a value")
 }
 
@@ -166,6 +150,44 @@ fn a_segment_that_cannot_be_made_ready_leaves_them_to_the_journal() {
     let appended = 60 * LARGE as u64;
     assert!(stats.bypassed_bytes < appended, "{stats:?}");
     assert!(!store.is_full() && store.failure().is_none());
+    world.run_until(store.close()).expect("a clean stop");
+}
+
+#[test]
+fn a_disk_that_is_full_has_the_space_that_was_set_aside() {
+    let world = World::new(1, SimOptions::default());
+    let host = world.host();
+    let (runtime, store, log) = ready(&world, &host);
+    // What the segment has so far is only in the journal, and is written with the batch.
+    host.set_disk_capacity(host.disk_bytes_used());
+    assert!(world.run_until(append(&runtime, &log, LARGE)));
+    assert!(store.stats().bypassed_bytes > 0 && !store.is_full());
+    host.set_disk_capacity(u64::MAX);
+    world.run_until(store.close()).expect("a clean stop");
+}
+
+#[test]
+fn what_a_failed_sync_left_to_the_disk_is_written_again() {
+    let world = World::new(1, SimOptions::default());
+    let host = world.host();
+    let (runtime, _, log) = ready(&world, &host);
+    host.faults().set_scope(Some(segment_path(Path::new(DATA), id(), Offset(0))));
+    host.faults().set_chance(Fault::SyncError, 1.0);
+    assert!(!world.run_until(append(&runtime, &log, LARGE)));
+    host.faults().clear();
+    // Its bytes can be read, and no sync of the file will ever have the disk keep them.
+    host.kill();
+    let runtime = host.runtime();
+    let (store, _) = world.run_until(start(&runtime));
+    let log = open_log(&store);
+    assert_eq!(log.end_offset(), Offset(2), "the batch has arrived");
+    assert!(world.run_until(append(&runtime, &log, KIB)));
+    host.power_loss();
+    let (store, _) = world.run_until(start(&host.runtime()));
+    let log = open_log(&store);
+    assert_eq!(log.end_offset(), Offset(3));
+    let read = world.run_until(log.read(Offset(1), MIB, Offset(3), true)).expect("all is there");
+    assert_eq!(read.next, Offset(3));
     world.run_until(store.close()).expect("a clean stop");
 }
 

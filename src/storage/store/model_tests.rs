@@ -19,8 +19,8 @@ use crate::storage::directory::{DirectoryId, checkpoint_dir, journal_dir};
 use crate::storage::journal::{JournalIdentity, JournalOptions, Sequence, scan};
 use crate::storage::log::replay::Replay;
 use crate::storage::{
-    AppendMode, Log, LogAppendError, LogConfig, LogReadError, LogState, ReadPart, RetentionTerms,
-    Store, StoreOptions,
+    AppendMode, Appended, Log, LogAppendError, LogConfig, LogReadError, LogState, ReadPart,
+    RetentionTerms, Store, StoreOptions,
 };
 
 pub const DATA: &str = "/data";
@@ -86,6 +86,35 @@ pub async fn start_with(runtime: &Runtime, open_segments_max: usize) -> (Store, 
     options.bypass_bytes_min = BLOCK;
     options.open_segments_max = open_segments_max;
     (Store::open(runtime, options, states).await.expect("a store"), clean)
+}
+
+/// A batch of one record.
+pub fn batch_of(timestamp: i64, value: &[u8]) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    builder.append(timestamp, None, Some(value), &[]);
+    builder.finish()
+}
+
+/// Appends a batch when there is room for it; it is not waited for.
+pub async fn append(
+    runtime: &Runtime,
+    log: &Log,
+    batch: &[u8],
+) -> Result<Appended, LogAppendError> {
+    log.prepare_append(batch.len()).await?;
+    let now_ms = runtime.wall_clock_ms();
+    log.append(batch, AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms })
+}
+
+/// Appends a batch and waits until it is as durable as its log promises.
+pub async fn append_acked(
+    runtime: &Runtime,
+    log: &Log,
+    batch: &[u8],
+) -> Result<Offset, LogAppendError> {
+    let appended = append(runtime, log, batch).await?;
+    appended.ticket.wait().await?;
+    Ok(appended.base_offset)
 }
 
 /// What one log should hold.

@@ -67,7 +67,7 @@ impl LogPlan {
     /// Plans a log as it is now.
     pub fn new(log: &Rc<LogShared>, tails: Tails) -> LogPlan {
         let mut core = log.core_mut();
-        let mut segments = Vec::new();
+        let mut segments: Vec<SegmentPlan> = Vec::new();
         // Behind a sealed segment that a pass has written to its end come only such.
         for segment in core.segments.iter().rev() {
             match SegmentPlan::new(segment, tails) {
@@ -79,8 +79,12 @@ impl LogPlan {
         segments.reverse();
         let makes_directory = !core.has_directory && !segments.is_empty();
         let active = core.active_mut();
-        active.is_being_written =
-            segments.last().is_some_and(|last: &SegmentPlan| last.base == active.state.base);
+        let written = segments.last().filter(|last| last.base == active.state.base);
+        active.is_being_written = written.is_some();
+        if written.is_some_and(|last| last.exact) {
+            // What was set aside behind its end goes, whatever else becomes of the pass.
+            active.ready = 0;
+        }
         drop(core);
         LogPlan { log: log.clone(), segments, makes_directory }
     }
