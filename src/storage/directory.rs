@@ -9,6 +9,7 @@
 //! data/checkpoint/           one file a checkpoint (checkpoint.rs)
 //! data/topics/<topic id>/<partition>/<20 digits>.log and .index
 //! data/topics/<topic id>/<partition>/<20 digits>.log.deleted   below the log's start (Kafka's name)
+//! data/topics/<topic id>/<partition>.deleted/   of a topic that is being deleted
 //! data/topics/<topic id>/<partition>/coordinator.snapshot   of __consumer_offsets (the shard's)
 //! data/topics/by-name/<name> -> ../<topic id>
 //! data/lost-topics/<topic id>/<partition>/   what the metadata does not know (lost.rs)
@@ -291,6 +292,10 @@ pub enum DirectoryError {
 impl DataDirectory {
     /// Makes the directory if it is missing, locks it, and reads its description; writes one where
     /// nothing else is.
+    ///
+    /// # Errors
+    /// Where the directory is another process's, another cluster's or another node's, or cannot be used; the sentence says
+    /// what to do.
     pub async fn open(
         runtime: &Runtime,
         path: &Path,

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::directory::{is_deleted_name, parse_file_base, partition_dir, topic_dir};
 use super::log::LogState;
+use super::slow_removal;
 use crate::model::{LogId, Offset, TopicId};
 use crate::runtime::Runtime;
 
@@ -35,7 +36,7 @@ impl Leftovers {
     pub async fn remove(&self, runtime: &Runtime, dir: &Path) -> u64 {
         for &topic in &self.topics {
             let path = topic_dir(dir, topic);
-            match runtime.disk().remove_dir_all(&path).await {
+            match remove_topic(runtime, &path).await {
                 Ok(()) => info!(%topic, "removed what was left of a deleted topic"),
                 Err(error) => {
                     warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed: the next start tries again");
@@ -60,6 +61,16 @@ impl Leftovers {
     }
 }
 
+async fn remove_topic(runtime: &Runtime, path: &Path) -> io::Result<()> {
+    for partition in runtime.disk().list_dir(path).await? {
+        if partition.is_dir {
+            let own = path.join(&partition.name);
+            slow_removal::remove_directory(runtime, &own, &|| false).await?;
+        }
+    }
+    runtime.disk().remove_dir_all(path).await
+}
+
 async fn remove_old_segments(
     runtime: &Runtime,
     dir: &Path,
@@ -71,7 +82,7 @@ async fn remove_old_segments(
     for entry in runtime.disk().list_dir(&own).await? {
         let is_old = parse_file_base(&entry.name).is_some_and(|base| base < first);
         if is_old || is_deleted_name(&entry.name) {
-            match runtime.disk().remove_file(&own.join(&entry.name)).await {
+            match slow_removal::remove_file(runtime, &own.join(&entry.name), &|| false).await {
                 // This process was about to remove it, too.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => result?,

@@ -22,6 +22,8 @@ pub mod lost;
 pub mod recovery;
 /// Space for a start on a full disk.
 pub mod reserve;
+/// Removing large files without a stall of the disk.
+mod slow_removal;
 /// The logs of one slot.
 pub mod store;
 /// The two copies of the record that names the current start epoch.

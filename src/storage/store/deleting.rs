@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::{Store, StoreCore};
@@ -12,8 +14,9 @@ use crate::storage::directory::partition_dir;
 use crate::storage::journal::{EntryKind, Sequence};
 use crate::storage::log::partition_log::LogShared;
 use crate::storage::log::{Log, StorageFailed, directories};
+use crate::storage::slow_removal;
 
-/// Logs whose files are removed before a pass of the write-behind may have its turn.
+/// Logs whose directories are set aside before a pass of the write-behind may have its turn.
 const REMOVED_TOGETHER: usize = 64;
 
 /// A log whose files are to go.
@@ -97,18 +100,36 @@ impl StoreCore {
     }
 
     async fn remove_logs(&self, logs: Vec<Deleted>) {
-        let engine = &self.engine;
-        // A pass may be writing to the files that are to go.
-        let _turn = self.pass.acquire(1).await;
-        let _alone = self.removing.acquire(1).await;
-        for Deleted { log, done, .. } in logs {
-            engine.removals.forget(log.id);
-            engine.files.close(log.id, None);
-            let removed = directories::remove(&engine.runtime, &engine.dir, log.id, &log.topic);
-            engine.report_removal(removed.await, &partition_dir(&engine.dir, log.id));
+        let (engine, runtime) = (&self.engine, &self.engine.runtime);
+        let mut aside = Vec::with_capacity(logs.len());
+        {
+            // A pass may be writing to the files that are to go, or a segment's may just be made.
+            let _turn = self.pass.acquire(1).await;
+            let _alone = self.removing.acquire(1).await;
+            for Deleted { log, .. } in &logs {
+                engine.removals.forget(log.id);
+                engine.files.close(log.id, None);
+                aside.push(directories::set_aside(runtime, &engine.dir, log.id).await);
+            }
+        }
+        for (Deleted { log, done, .. }, aside) in logs.into_iter().zip(aside) {
+            let removed = self.remove_set_aside(&log, aside).await;
+            engine.report_removal(removed, &partition_dir(&engine.dir, log.id));
             tracing::info!(log = %log.id, "partition deleted");
             // Nobody need wait for it.
             let _ = done.send(());
         }
+    }
+
+    async fn remove_set_aside(
+        &self,
+        log: &LogShared,
+        aside: io::Result<Option<PathBuf>>,
+    ) -> io::Result<()> {
+        let engine = &self.engine;
+        if let Some(aside) = aside? {
+            slow_removal::remove_directory(&engine.runtime, &aside, &|| self.hurries()).await?;
+        }
+        directories::remove_empty(&engine.runtime, &engine.dir, log.id, &log.topic).await
     }
 }

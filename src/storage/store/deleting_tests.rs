@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::model_tests::start;
+use super::model_tests::{append_acked, batch_of, start};
 use crate::model::units::KIB;
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
+use crate::model::{LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{SimOptions, World};
 use crate::storage::directory::topics_dir;
-use crate::storage::{AppendMode, LogConfig, Store};
+use crate::storage::{LogConfig, Store};
 
 /// More than go in one turn.
 const LOGS: i32 = 150;
@@ -21,15 +20,7 @@ fn id(topic: u8, partition: i32) -> LogId {
 
 async fn append(runtime: &Runtime, store: &Store, id: LogId) -> Offset {
     let log = store.create(id, "orders", LogConfig::default());
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    builder.append(1_000, None, Some(&[1; 5 * KIB]), &[]);
-    let batch = builder.finish();
-    log.prepare_append(batch.len()).await.expect("room");
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    let appended = log.append(&batch, mode).expect("an append");
-    appended.ticket.wait().await.expect("durable");
-    appended.base_offset
+    append_acked(runtime, &log, &batch_of(1_000, &[1; 5 * KIB])).await.expect("room, and durable")
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::StoreCore;
 use crate::runtime::sync::{select2, timeout};
 use crate::storage::directory::{deleted_path, index_path, segment_path};
 use crate::storage::log::removals::Doomed;
+use crate::storage::slow_removal;
 
 /// Files that are renamed before a pass of the write-behind may have its turn.
 const RENAMED_TOGETHER: usize = 64;
@@ -68,8 +69,12 @@ impl StoreCore {
     async fn remove(&self, doomed: &Doomed) {
         let engine = &self.engine;
         let path = deleted_path(&segment_path(&engine.dir, doomed.log, doomed.base));
-        // A whole log's deletion must not meet a file that is just going.
-        let _alone = self.removing.acquire(1).await;
-        engine.report_removal(engine.runtime.disk().remove_file(&path).await, &path);
+        let removed = slow_removal::remove_file(&engine.runtime, &path, &|| self.hurries()).await;
+        engine.report_removal(removed, &path);
+    }
+
+    /// Whether what is being removed is to go at once: its space is wanted, or the store ends.
+    pub(super) fn hurries(&self) -> bool {
+        self.closing.get() || self.engine.full_until().is_some() || self.engine.failure().is_some()
     }
 }
