@@ -15,7 +15,7 @@
 //! | doors | [`server`], [`admin`]; [`client`], then [`cli`], which share nothing with the broker but words, wire and records |
 //! | the whole | [`config`], [`broker`], [`doctor`] |
 //!
-//! **The way of a produced batch**, one file a step: `server/connection` cuts the frame,
+//! **The way of a produced batch**, one file a step: `server/decoder` cuts the frame,
 //! `server/dispatch` finds the handler, `api/produce` has `record/validate` check the batch,
 //! `shard/router` finds the owner, where needed `shard/mailbox` takes it on the owning core,
 //! `replication/leader` gives it its turn, `storage/log` its offset and its place in memory,

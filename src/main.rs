@@ -80,7 +80,9 @@ fn start(arguments: &StartArguments, began: std::time::Instant) -> Result<()> {
         warn!("{remark}");
     }
     let allow_unsafe_directory = arguments.allow_unsafe_directory;
-    Ok(broker::run(config, StartOptions { began, allow_unsafe_directory })?)
+    // Its sentence is whole: what it came from would be said a second time.
+    broker::run(config, StartOptions { began, allow_unsafe_directory })
+        .map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 /// The file's bytes; one that is too large is cut one byte behind the bound, for the parser to refuse.

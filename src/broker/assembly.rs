@@ -164,7 +164,7 @@ pub fn relaxed_logs(image: &Image, defaults: &TopicDefaults) -> Vec<LogId> {
     let topics = image.topics().filter(|(_, topic)| {
         // One that does not resolve keeps the defaults.
         let config = TopicConfig::resolve(defaults, topic.configs());
-        config.as_ref().unwrap_or(defaults.config()).flush_messages > 1
+        !config.as_ref().unwrap_or(defaults.config()).is_durable()
     });
     topics.flat_map(|(topic, found)| logs_of(topic, found)).collect()
 }

@@ -1,4 +1,4 @@
-//! The composition root: one file that names every part, starts the threads and ends them in order.
+//! The composition root: names every part, starts the threads and ends them in order.
 //!
 //! The control thread locks the directory, recovers the metadata and the logs, starts one thread a
 //! shard and serves the metadata. Only here do the rooms of the house meet. Deliberately absent:

@@ -169,7 +169,7 @@ fn say_hello(config: &BrokerConfig, directory: &DataDirectory, bound: &[SocketAd
         config.journal_bytes / MIB as u64,
         config.shard_cpus.len()
     );
-    if config.topic_defaults.config().flush_messages <= 1 {
+    if config.topic_defaults.config().is_durable() {
         info!("durable: each batch on disk before its acknowledgement");
     } else {
         info!(

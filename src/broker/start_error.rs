@@ -36,7 +36,7 @@ pub enum StartError {
     /// Its superblock, at the end.
     #[error(transparent)]
     Superblock(#[from] SuperblockError),
-    /// Its contents, by what [`recover`] says.
+    /// Its contents, by what their recovery says.
     #[error("{0}")]
     Recover(String),
     /// The metadata, by what the controller says.

@@ -46,7 +46,7 @@ fn nothing_given_is_a_durable_broker_for_this_machine() {
     assert_eq!(config.node_id, BrokerId(1));
     assert_eq!(config.data_dir, PathBuf::from("./data"));
     assert_eq!(config.topic_defaults.config(), &TopicConfig::default());
-    assert!(config.topic_defaults.config().durable());
+    assert!(config.topic_defaults.config().is_durable());
     assert_eq!(config.shard_cpus, [0, 1]);
     assert_eq!(config.control_cpu, None);
     assert_eq!((config.memory_bytes, config.journal_bytes), (GIB, GIB / 4));

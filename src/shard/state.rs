@@ -325,8 +325,11 @@ impl Shard {
             }
             let replayed = replay(&mut self.image.borrow_mut(), record);
             if let Err(error) = replayed {
-                error!(%error, "committed metadata does not fit the image: stop the broker and report this");
-                continue;
+                // What follows would be served from an image that no other thread has.
+                let failure = format!(
+                    "committed metadata does not fit the image: {error}; please report this"
+                );
+                return self.mesh.send(self.control_node(), Message::Failed(failure));
             }
             match record {
                 Record::Config { resource, .. } => self.reconfigure(*resource),
@@ -411,6 +414,7 @@ impl Shard {
         LogConfig {
             segment_bytes: config.segment_bytes,
             segment_ms: i64::try_from(config.segment_ms).unwrap_or(i64::MAX),
+            segment_jitter_ms: i64::try_from(config.segment_jitter_ms).unwrap_or(i64::MAX),
             flush_messages: config.flush_messages,
             flush_ms: config.flush_ms,
             producer_expiration_ms: self.settings.producer_expiration_ms,

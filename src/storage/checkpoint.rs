@@ -5,7 +5,7 @@
 //! slot 65535. Little endian:
 //!
 //! ```text
-//!  0  magic       "KLMCHKP1"
+//!  0  magic       "KLMCHKP2"
 //!  8  CRC-32C     u32, over everything behind it
 //! 12  clean       u8, 1 = the slot was stopped cleanly at this point
 //! 13  epoch       u64
@@ -157,6 +157,9 @@ impl CheckpointPart {
 }
 
 /// Makes the file of a checkpoint, under the name that it has until it is whole.
+///
+/// # Errors
+/// What the disk says.
 pub async fn create(runtime: &Runtime, dir: &Path, name: CheckpointName) -> io::Result<File> {
     let file = runtime.disk().open(&name.fresh_path(dir), OpenMode::CREATE_DIRECT).await?;
     file.set_len(0).await?;
@@ -249,6 +252,9 @@ impl CheckpointWriter {
 
 impl Checkpoint {
     /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// Where the bytes are damaged or another build's.
     pub fn decode(file: &[u8]) -> Result<Checkpoint, DecodeError> {
         let mut bytes = Decoder::new(file);
         if bytes.bytes(8)? != MAGIC {
@@ -286,6 +292,9 @@ impl Checkpoint {
 }
 
 /// The checkpoints in a data directory, ordered by epoch, slot and number.
+///
+/// # Errors
+/// Where the directory cannot be listed.
 pub async fn list(runtime: &Runtime, dir: &Path) -> io::Result<Vec<CheckpointName>> {
     let entries = match runtime.disk().list_dir(&checkpoint_dir(dir)).await {
         Ok(entries) => entries,
@@ -312,6 +321,9 @@ pub async fn unfinished(runtime: &Runtime, dir: &Path) -> io::Result<Vec<PathBuf
 }
 
 /// Reads a checkpoint.
+///
+/// # Errors
+/// Where the file cannot be read, or is damaged.
 pub async fn read(
     runtime: &Runtime,
     dir: &Path,

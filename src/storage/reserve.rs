@@ -64,6 +64,9 @@ pub async fn set_aside(runtime: &Runtime, path: &Path, bytes: u64) -> io::Result
 }
 
 /// Gives back what all slots have set aside; true if there was any.
+///
+/// # Errors
+/// What the disk says.
 pub async fn release(runtime: &Runtime, dir: &Path) -> io::Result<bool> {
     let disk = runtime.disk();
     let mut released = false;

@@ -183,6 +183,9 @@ struct StoreCore {
 
 impl Store {
     /// Opens a slot with the logs that recovery gives it; their files are exact.
+    ///
+    /// # Errors
+    /// Where the journal's files cannot be made ready.
     pub async fn open(
         runtime: &Runtime,
         options: StoreOptions,
@@ -288,6 +291,9 @@ impl Store {
     }
 
     /// Writes everything that is whole to the segments, and a checkpoint.
+    ///
+    /// # Errors
+    /// Once the directory has failed, and while the disk is full.
     pub async fn checkpoint(&self) -> Result<(), StorageFailed> {
         self.0.write_behind(Pass::Checkpoint { cut_after: None }).await
     }
@@ -348,6 +354,9 @@ impl Store {
 
     /// Stops cleanly: everything is in segments of exact length, with a checkpoint that says so.
     /// Nothing may be appended any more. The superblock is the caller's, when all slots are closed.
+    ///
+    /// # Errors
+    /// Once the directory has failed: the next start recovers what was acknowledged.
     pub async fn close(&self) -> Result<(), StorageFailed> {
         let core = &self.0;
         core.closing.set(true);

@@ -113,6 +113,9 @@ impl Superblock {
     }
 
     /// Reads a data directory's superblock; `None` if it has none yet.
+    ///
+    /// # Errors
+    /// Where no copy is whole, or the newest is of another build's format.
     pub async fn read(
         runtime: &Runtime,
         data: &Path,
@@ -133,6 +136,9 @@ impl Superblock {
     }
 
     /// Makes this copy durable beside the one before; the first one makes the file.
+    ///
+    /// # Errors
+    /// What the disk says.
     pub async fn write(&self, runtime: &Runtime, data: &Path) -> Result<(), SuperblockError> {
         let disk = runtime.disk();
         let path = superblock_path(data);

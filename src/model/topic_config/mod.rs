@@ -223,9 +223,14 @@ impl TopicConfig {
     }
 
     /// Whether an acknowledgement means that the batch is on disk.
-    pub fn durable(&self) -> bool {
-        self.flush_messages == 1
+    pub fn is_durable(&self) -> bool {
+        is_durable(self.flush_messages, self.flush_ms)
     }
+}
+
+/// Whether `flush.messages` and `flush.ms` together mean that an acknowledged batch is on disk.
+pub fn is_durable(flush_messages: u64, flush_ms: u64) -> bool {
+    flush_messages <= 1 || flush_ms == 0
 }
 
 /// Refuses what Kafka would take and this broker could only pretend to do.
@@ -374,8 +379,8 @@ mod tests {
             ..TopicConfig::default()
         };
         assert_eq!(config, expected);
-        assert!(!config.durable());
-        assert!(TopicConfig::default().durable());
+        assert!(!config.is_durable());
+        assert!(TopicConfig::default().is_durable());
         let small = [("segment.bytes", "1048576"), ("internal.segment.bytes", "100")];
         let config = TopicConfig::resolve(&TopicDefaults::default(), small).unwrap();
         assert_eq!(config.segment_bytes, 100);

@@ -48,7 +48,7 @@ pub const ENTRY_HEADER_BYTES: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum EntryKind {
-    /// A record batch, or a fragment of one, at the log's end.
+    /// A record batch at the log's end.
     Append = 1,
     /// The ragged tail of a segment that is about to be appended to.
     Tail = 2,

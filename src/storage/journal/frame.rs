@@ -199,6 +199,9 @@ pub struct Frame<'a> {
 }
 
 /// Reads the frame at the start of `bytes` and proves its checksum.
+///
+/// # Errors
+/// Where the bytes are no whole frame of this format.
 pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
     let header = peek(bytes)?;
     let length = usize::try_from(header.frame_bytes()).map_err(|_| FrameError::Short)?;

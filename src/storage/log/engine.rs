@@ -327,7 +327,7 @@ impl Engine {
         }
     }
 
-    /// Notes that a reader gets `bytes` from the disk; `missed_by` is [`Segment::missed_by`]. If more memory
+    /// Notes that a reader gets `bytes` from the disk; `missed_by` is `Segment::missed_by`. If more memory
     /// would have kept them, the caches may grow by as much.
     pub fn note_miss(&self, missed_by: Option<u64>, bytes: usize) {
         let arena = self.runtime.arena();

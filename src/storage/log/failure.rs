@@ -7,7 +7,7 @@ use super::producers::SequenceError;
 use crate::model::{ErrorCode, Offset};
 use crate::record::BatchError;
 use crate::runtime::disk::{is_full, is_shortage};
-use crate::storage::journal::Poisoned;
+use crate::storage::journal::{Poisoned, ReserveError};
 
 /// The log directory has failed: nothing more is written to it until the broker is restarted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,13 +42,23 @@ pub enum BatchRefused {
         /// The topic's limit.
         segment_bytes: u32,
     },
+    /// It does not fit `journal.bytes`.
+    #[error("the batch of {bytes} bytes does not fit a journal of {room_max}: raise journal.bytes")]
+    LargerThanJournal {
+        /// The batch.
+        bytes: usize,
+        /// What one journal takes.
+        room_max: u64,
+    },
 }
 
 impl BatchRefused {
     /// Kafka's code for it.
     pub fn code(&self) -> ErrorCode {
         match self {
-            BatchRefused::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            BatchRefused::LargerThanSegment { .. } | BatchRefused::LargerThanJournal { .. } => {
+                ErrorCode::RecordListTooLarge
+            }
             BatchRefused::Header(_) | BatchRefused::Length { .. } => ErrorCode::CorruptMessage,
         }
     }
@@ -87,6 +97,17 @@ pub enum LogAppendError {
     /// A new segment was due and there was no memory for it; prepare again.
     #[error("no memory is free for a new segment; try again")]
     NoMemory,
+}
+
+impl From<ReserveError> for LogAppendError {
+    fn from(error: ReserveError) -> LogAppendError {
+        match error {
+            ReserveError::Poisoned(poisoned) => StorageFailed::from(poisoned).into(),
+            ReserveError::TooLarge { bytes, room_max } => {
+                BatchRefused::LargerThanJournal { bytes, room_max }.into()
+            }
+        }
+    }
 }
 
 /// Why a log's start did not move.

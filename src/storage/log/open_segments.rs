@@ -47,6 +47,9 @@ impl OpenSegments {
     }
 
     /// The file of a segment, which exists.
+    ///
+    /// # Errors
+    /// Where it is not there, or no descriptor is free.
     pub async fn open(
         &self,
         runtime: &Runtime,
@@ -63,6 +66,9 @@ impl OpenSegments {
     }
 
     /// The file of a segment that is written for the first time.
+    ///
+    /// # Errors
+    /// What the disk says, and where no descriptor is free.
     pub async fn create(
         &self,
         runtime: &Runtime,

@@ -23,12 +23,12 @@ use super::window::{Eviction, Window};
 use crate::model::units::BLOCK;
 use crate::model::{LeaderEpoch, LogId, Offset, OwnerEpoch};
 use crate::record::{BATCH_HEADER_BYTES, BatchHeader, batch};
-use crate::runtime::Monotonic;
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::sync::{Event, select2};
+use crate::runtime::{Monotonic, mixed};
 use crate::storage::journal::entry::ENTRY_HEADER_BYTES;
-use crate::storage::journal::{EntryKind, ReserveError, Sequence};
+use crate::storage::journal::{EntryKind, Sequence};
 
 /// What of a place in the log a reader asks for next, most likely.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +116,9 @@ pub struct Ticket {
 
 impl Ticket {
     /// Waits until the batch is as durable as its topic promises.
+    ///
+    /// # Errors
+    /// Once the directory has failed: the batch may be on disk or not, and is not to be acknowledged.
     pub async fn wait(self) -> Result<(), StorageFailed> {
         let journal = &self.engine.journal;
         if self.is_durable {
@@ -338,7 +341,7 @@ impl Log {
         self.0.core().bytes()
     }
 
-    /// Its segments.
+    /// How many segments it has.
     pub fn segment_count(&self) -> usize {
         self.0.core().segments.len()
     }
@@ -393,6 +396,10 @@ impl Log {
 
     /// Waits until a batch of so many bytes can be appended: for memory, for room in the journal,
     /// and for the last block of a log that nobody has written to for long.
+    ///
+    /// # Errors
+    /// Once the directory has failed or the log is deleted, while the disk is full, and for a batch that fits no segment
+    /// or no journal.
     #[expect(
         clippy::await_holding_refcell_ref,
         reason = "dropped before each await; the lint does not follow drops in branches"
@@ -441,10 +448,7 @@ impl Log {
             let room = engine.journal.reserve(bytes + APPEND_OVERHEAD);
             // A full disk ends the wait, too: no checkpoint makes room then.
             if let Some(room) = select2(room, engine.relieved.listen()).await.left() {
-                room.map_err(|error| match error {
-                    ReserveError::Poisoned(poisoned) => StorageFailed::from(poisoned),
-                    ReserveError::TooLarge { .. } => StorageFailed(error.to_string().into()),
-                })?;
+                room?;
             }
             if !engine.journal_takes(bytes + APPEND_OVERHEAD) {
                 engine.wait_relief(relieved).await;
@@ -453,6 +457,10 @@ impl Log {
     }
 
     /// Appends one whole batch, which the caller has validated and for which `can_append` is true.
+    ///
+    /// # Errors
+    /// As [`Log::prepare_append`]; where the batch is not one, or its producer's sequence is wrong; and where a segment was
+    /// due and there was no memory for it. Nothing is appended then.
     pub fn append(&self, batch: &[u8], mode: AppendMode) -> Result<Appended, LogAppendError> {
         if let Some(failed) = self.0.engine.failure() {
             return Err(failed.into());
@@ -550,7 +558,7 @@ impl LogShared {
             last_offset,
             now_ms,
             segment_bytes: core.config.segment_bytes_max(),
-            segment_ms: core.config.segment_ms,
+            roll_after_ms: core.config.roll_after_ms(|| self.roll_seed(core.active().state.base)),
         };
         let Some(reason) = core.active().should_roll(&terms) else { return Ok(()) };
         let arena = self.engine.runtime.arena();
@@ -564,6 +572,15 @@ impl LogShared {
         }
         // A roll by age or size waits for the next append when there is no memory.
         Ok(())
+    }
+
+    /// The same number for a segment whenever it is asked for, and another for each.
+    fn roll_seed(&self, base: Offset) -> u64 {
+        let LogId { topic, partition } = self.id;
+        topic.0.chunks_exact(8).fold(base.0 as u64, |seed, word| {
+            let word = u64::from_le_bytes(word.try_into().expect("chunks of eight bytes"));
+            mixed(seed ^ word ^ partition.0 as u64)
+        })
     }
 
     /// Seals the active segment and begins a new one at the log's end.

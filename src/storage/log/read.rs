@@ -85,6 +85,9 @@ impl ReadBytes {
 impl Log {
     /// Reads whole batches from the one that holds `from` on, below `limit`, into memory: at most
     /// `bytes_max` bytes, or the first batch whatever its size where `at_least_one` is set.
+    ///
+    /// # Errors
+    /// Where the log does not have the offset, is deleted, or its file cannot be read or does not hold what was written.
     pub async fn read(
         &self,
         from: Offset,
@@ -97,6 +100,9 @@ impl Log {
     }
 
     /// As [`Log::read`], but what lies in a sealed segment may come as a range of its file.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
     pub async fn read_or_range(
         &self,
         from: Offset,
@@ -540,7 +546,7 @@ impl LogCore {
     }
 
     /// The offset behind the last batch of a segment.
-    fn end_offset_of(&self, index: usize) -> Offset {
+    pub(super) fn end_offset_of(&self, index: usize) -> Offset {
         self.segments.get(index + 1).map_or(self.end, |next| next.state.base)
     }
 

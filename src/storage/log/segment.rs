@@ -52,8 +52,8 @@ pub struct RollTerms {
     pub now_ms: i64,
     /// `segment.bytes`.
     pub segment_bytes: u32,
-    /// `segment.ms`.
-    pub segment_ms: i64,
+    /// How long after its first record it is rolled: `segment.ms` less its share of `segment.jitter.ms`.
+    pub roll_after_ms: i64,
 }
 
 /// Why an append needs a new segment.
@@ -137,7 +137,7 @@ impl Segment {
         self.window.memory_before(self.written)
     }
 
-    /// Whether the file lacks a whole block, or anything if it is to be exact.
+    /// Up to where its file is to be written: to its end if it is to be exact, else its whole blocks.
     pub fn write_target(&self, exact: bool) -> u32 {
         if exact || self.sealed {
             self.state.bytes
@@ -164,7 +164,7 @@ impl Segment {
         } else {
             terms.now_ms.saturating_sub(self.state.created_ms)
         };
-        let aged = self.state.bytes > 0 && waited_ms > terms.segment_ms;
+        let aged = self.state.bytes > 0 && waited_ms > terms.roll_after_ms;
         aged.then_some(RollReason::Age)
     }
 }
@@ -184,7 +184,7 @@ mod tests {
             last_offset: Offset(last_offset),
             now_ms,
             segment_bytes: 1000,
-            segment_ms: 60,
+            roll_after_ms: 60,
         };
         let roll = Segment::on_disk(state, false).should_roll(&terms);
         assert_eq!(roll, expected, "{segment:?} {batch:?}");

@@ -162,7 +162,7 @@ impl LogShared {
         let mut surplus = terms.bytes_max.map_or(0, |most| size.saturating_sub(most));
         let mut index = first;
         let mut by_size = terms.bytes_max.is_some_and(|most| size >= most);
-        while index < count && bytes(index) > 0 && core.end_of(index) <= core.readable_end {
+        while index < count && bytes(index) > 0 && core.end_offset_of(index) <= core.readable_end {
             by_size &= bytes(index) <= surplus;
             let by_age = || {
                 let newest_ms = core.newest_ms(index, terms.now_ms, now);
@@ -176,7 +176,7 @@ impl LogShared {
             index += 1;
         }
         (index > first).then(|| Expired {
-            start: core.end_of(index - 1),
+            start: core.end_offset_of(index - 1),
             segments: index - first,
             bytes: (first..index).map(bytes).sum(),
         })
@@ -192,11 +192,6 @@ impl LogCore {
             return Err(LogStartError::OutOfRange { start, end: self.readable_end });
         }
         Ok(())
-    }
-
-    /// The offset after a segment's last record.
-    fn end_of(&self, index: usize) -> Offset {
-        self.segments.get(index + 1).map_or(self.end, |next| next.state.base)
     }
 
     /// How new a segment is: its largest timestamp, or where its records have none, when it was

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use super::failure::{LogReadError, SegmentDamaged};
 use super::partition_log::{Log, LogShared};
 use crate::model::limits::COLD_READ_BYTES_MAX;
-use crate::model::units::MIB;
 use crate::model::{LeaderEpoch, Offset};
 use crate::record::{BATCH_HEADER_BYTES, BatchHeader, BatchView, DecompressionCaps};
 
@@ -23,9 +22,6 @@ pub struct TimedOffset {
     /// The term in which it was written.
     pub leader_epoch: LeaderEpoch,
 }
-
-/// How far one batch is opened to find a record in it.
-const CAPS: DecompressionCaps = DecompressionCaps { size_bytes_max: 64 * MIB, ratio_max: 1000 };
 
 /// What of a batch is looked for.
 #[derive(Clone, Copy)]
@@ -47,6 +43,9 @@ impl Sought {
 
 impl Log {
     /// The first record below `limit` whose timestamp is at least `timestamp`.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
     pub async fn offset_for_timestamp(
         &self,
         timestamp: i64,
@@ -57,6 +56,9 @@ impl Log {
     }
 
     /// The first record with the log's largest timestamp, if it is below `limit` (KIP-734).
+    ///
+    /// # Errors
+    /// As [`Log::read`].
     pub async fn max_timestamp(&self, limit: Offset) -> Result<Option<TimedOffset>, LogReadError> {
         let found = self.0.look_while_the_start_moves(async || self.0.first_of_largest().await);
         Ok(found.await?.filter(|found| found.offset < limit))
@@ -224,11 +226,11 @@ impl Sought {
     }
 }
 
-/// The first record of a batch that meets what is sought; `None` also for one that cannot be
-/// opened, because its producer lied about it.
+/// The first record of a batch that meets what is sought; `None` also for one that does not open within the broker's
+/// caps.
 fn first_met(batch: &[u8], sought: Sought, start: Offset) -> Option<TimedOffset> {
     let view = BatchView::parse(batch).ok()?;
-    let opened = view.open(CAPS).ok()?;
+    let opened = view.open(DecompressionCaps::default()).ok()?;
     let mut records = view.records(&opened).map_while(Result::ok);
     let found = records.find(|record| record.offset >= start && sought.is_met(record.timestamp))?;
     Some(TimedOffset {
@@ -236,4 +238,23 @@ fn first_met(batch: &[u8], sought: Sought, start: Offset) -> Option<TimedOffset>
         timestamp: found.timestamp,
         leader_epoch: view.leader_epoch,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchBuilder, BatchOptions, Compression};
+
+    #[test]
+    fn a_record_is_found_however_well_its_batch_compresses() {
+        let options = BatchOptions { compression: Compression::Gzip, ..BatchOptions::default() };
+        let mut builder = BatchBuilder::new(options);
+        let value = vec![0; 1 << 21];
+        builder.append(10, None, Some(&value), &[]);
+        builder.append(20, None, Some(&value), &[]);
+        let batch = builder.finish();
+        assert!(batch.len() * 1000 < 2 * value.len(), "{} bytes", batch.len());
+        let found = first_met(&batch, Sought::AtLeast(15), Offset(0)).expect("the second one");
+        assert_eq!((found.offset, found.timestamp), (Offset(1), 20));
+    }
 }

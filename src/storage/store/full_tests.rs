@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::model_tests::{start, start_with};
+use super::model_tests::{append_acked, batch_of, start, start_with};
 use crate::model::units::KIB;
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
+use crate::model::{LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{Fault, SimOptions, World};
-use crate::storage::{AppendMode, Log, LogAppendError, LogConfig, Store};
+use crate::storage::{Log, LogAppendError, LogConfig, Store};
 
 /// More than the disk has room for.
 const APPENDS_MAX: u32 = 1_000;
@@ -24,13 +23,7 @@ fn open_numbered(store: &Store, number: i32) -> Log {
 }
 
 async fn append(runtime: &Runtime, log: &Log) -> Result<(), LogAppendError> {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    builder.append(1_000, None, Some(&[1; 3 * KIB]), &[]);
-    let batch = builder.finish();
-    log.prepare_append(batch.len()).await?;
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    Ok(log.append(&batch, mode)?.ticket.wait().await?)
+    append_acked(runtime, log, &batch_of(1_000, &[1; 3 * KIB])).await.map(drop)
 }
 
 /// Appends more than a block, which a pass does not leave in memory alone.

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::model_tests::start;
+use super::model_tests::{append_acked, batch_of, start};
 use crate::model::units::{KIB, MIB};
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
+use crate::model::{LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{SimOptions, World};
 use crate::runtime::sync::timeout;
-use crate::storage::{AppendMode, Log, LogConfig, Store};
+use crate::storage::{Log, LogConfig, Store};
 
 /// More than a queue may hold of a few segments.
 const ROUNDS: u64 = 400;
@@ -28,13 +27,7 @@ fn open_log(store: &Store, topic: u64) -> Log {
 }
 
 async fn append(runtime: &Runtime, log: &Log) {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    builder.append(1_000, None, Some(&[0; 3 * KIB]), &[]);
-    let batch = builder.finish();
-    log.prepare_append(batch.len()).await.expect("room");
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
+    append_acked(runtime, log, &batch_of(1_000, &[0; 3 * KIB])).await.expect("room, and durable");
 }
 
 fn assert_small(store: &Store, entries_max: usize) {

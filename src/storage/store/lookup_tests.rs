@@ -3,14 +3,13 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::model_tests::start;
+use super::model_tests::{append_acked, batch_of, start};
 use crate::model::units::KIB;
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
+use crate::model::{LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{Host, SimOptions, World};
 use crate::runtime::sync::select2;
-use crate::storage::{AppendMode, Log, LogConfig, LogReadError, Store, TimedOffset};
+use crate::storage::{Log, LogConfig, LogReadError, Store, TimedOffset};
 
 const BATCHES: i64 = 100;
 
@@ -32,14 +31,9 @@ pub async fn filled(runtime: &Runtime, timestamp: impl Fn(i64) -> i64) -> usize 
     let log = open_log(&store);
     let mut bytes = 0;
     for number in 0..BATCHES {
-        let mut builder = BatchBuilder::new(BatchOptions::default());
-        builder.append(timestamp(number), None, Some(&[0; 3 * KIB]), &[]);
-        let batch = builder.finish();
+        let batch = batch_of(timestamp(number), &[0; 3 * KIB]);
         bytes = batch.len();
-        log.prepare_append(bytes).await.expect("room");
-        let now_ms = runtime.wall_clock_ms();
-        let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-        log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
+        append_acked(runtime, &log, &batch).await.expect("room, and durable");
     }
     store.close().await.expect("a clean stop");
     bytes

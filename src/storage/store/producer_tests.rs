@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::model_tests::start;
-use crate::model::{LeaderEpoch, LogId, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
+use super::model_tests::{append as append_batch, start};
+use crate::model::{LogId, PartitionIndex, ProducerEpoch, ProducerId, TopicId};
 use crate::record::{BatchBuilder, BatchOptions, ProducerFields};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{SimOptions, World};
-use crate::storage::{AppendMode, Log, LogConfig, Store};
+use crate::storage::{Log, LogConfig, Store};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -28,10 +28,7 @@ async fn append(runtime: &Runtime, log: &Log, producer: i64) -> bool {
     let mut builder = BatchBuilder::new(options);
     builder.append(1_000, None, Some(b"value"), &[]);
     let batch = builder.finish();
-    log.prepare_append(batch.len()).await.expect("room");
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    let appended = log.append(&batch, mode).expect("an append");
+    let appended = append_batch(runtime, log, &batch).await.expect("room");
     appended.ticket.wait().await.expect("durable");
     appended.duplicate
 }

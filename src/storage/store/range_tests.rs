@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use super::model_tests::start;
+use super::model_tests::{DATA, append_acked, batch_of, start};
 use crate::model::units::{KIB, MIB};
-use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
+use crate::model::{LogId, Offset, PartitionIndex, TopicId};
 use crate::runtime::Runtime;
 use crate::runtime::sim::{Host, SimOptions, World};
 use crate::storage::directory::segment_path;
-use crate::storage::{AppendMode, Log, LogConfig, LogReadError, ReadBytes, ReadPart, Store};
+use crate::storage::{Log, LogConfig, LogReadError, ReadBytes, ReadPart, Store};
 
-const DATA: &str = "/data";
 const ID: LogId = LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) };
 /// Several entries of the index each.
 const SEGMENT_BYTES: u32 = 256 * KIB as u32;
@@ -31,13 +29,8 @@ async fn append_all(runtime: &Runtime, log: &Log) {
             7 => 50 * KIB,
             rest => 100 + 97 * rest as usize,
         };
-        let mut builder = BatchBuilder::new(BatchOptions::default());
-        builder.append(0, None, Some(&vec![number as u8; size]), &[]);
-        let batch = builder.finish();
-        log.prepare_append(batch.len()).await.expect("room");
-        let now_ms = runtime.wall_clock_ms();
-        let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-        log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
+        let batch = batch_of(0, &vec![number as u8; size]);
+        append_acked(runtime, log, &batch).await.expect("room, and durable");
     }
 }
 

@@ -3,18 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::model_tests::start;
+use super::model_tests::{DATA, append_acked, batch_of, start};
 use crate::model::units::KIB;
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::record::{BatchBuilder, BatchOptions};
 use crate::runtime::sim::{Host, Planted, SimOptions, World, plant};
 use crate::runtime::{Lane, Runtime};
 use crate::storage::directory::partition_dir;
 use crate::storage::{
-    AppendMode, Log, LogConfig, LogReadError, LogStartError, ReadPart, RetentionTerms, Store,
+    Log, LogConfig, LogReadError, LogStartError, ReadPart, RetentionTerms, Store,
 };
 
-const DATA: &str = "/data";
 const ID: LogId = LogId { topic: TopicId([7; 16]), partition: PartitionIndex(0) };
 /// Each has five of the batches that are appended here.
 const SEGMENT_BYTES: u32 = 16 * KIB as u32;
@@ -38,13 +36,7 @@ fn open(store: &Store, delay: Duration) -> Log {
 
 /// Appends one batch of one record, which is readable when this returns.
 async fn append(runtime: &Runtime, log: &Log, timestamp: i64) {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    builder.append(timestamp, None, Some(&[0; 3 * KIB]), &[]);
-    let batch = builder.finish();
-    log.prepare_append(batch.len()).await.expect("room");
-    let now_ms = runtime.wall_clock_ms();
-    let mode = AppendMode { leader_epoch: LeaderEpoch(0), log_append_time: None, now_ms };
-    log.append(&batch, mode).expect("an append").ticket.wait().await.expect("durable");
+    append_acked(runtime, log, &batch_of(timestamp, &[0; 3 * KIB])).await.expect("durable");
 }
 
 async fn append_all(runtime: &Runtime, log: &Log, timestamps: impl IntoIterator<Item = i64>) {
