@@ -7,6 +7,7 @@ use crate::api::metadata::is_internal;
 use crate::api::reply::{Outcome, Reply};
 use crate::api::request::RequestContext;
 use crate::api::timing::Stage;
+use crate::model::limits::RECORD_FAULTS_LISTED_MAX;
 use crate::model::units::KIB;
 use crate::model::{ErrorCode, LogId, Offset, PartitionIndex, TopicId};
 use crate::protocol::produce_request::{PartitionProduceData, ProduceRequest};
@@ -50,6 +51,7 @@ pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> R
     let may_write_internal = context.client_id() == Some(ADMIN_CLIENT_ID);
     let mut appends = Appends::new(context.shard(), acks);
     let mut asked = Vec::with_capacity(request.topic_data.len());
+    let mut faults_left = RECORD_FAULTS_LISTED_MAX;
     for topic in &request.topic_data {
         let found = context.topic(&topic.name, topic.topic_id, VERSION_TOPIC_IDS);
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
@@ -60,7 +62,7 @@ pub async fn produce(context: &RequestContext, request: ProduceRequest<'_>) -> R
                 Ok(id) if !may_write_internal && is_internal_topic(context, id) => {
                     appends.refuse(internal_refusal(context, id));
                 }
-                Ok(id) => append(context, &mut appends, id, data, &mut one).await,
+                Ok(id) => append(context, &mut appends, id, data, &mut one, &mut faults_left).await,
                 Err(code) => appends.refuse(code.into()),
             }
             partitions.push(one);
@@ -104,6 +106,7 @@ async fn append(
     topic: TopicId,
     data: &PartitionProduceData<'_>,
     asked: &mut Asked,
+    faults_left: &mut usize,
 ) {
     let shard = context.shard();
     let log = LogId { topic, partition: PartitionIndex(data.index) };
@@ -118,14 +121,14 @@ async fn append(
     let batch = data.records.bytes();
     let accepted = match validate(batch, &rules) {
         Ok(accepted) => accepted,
-        Err(invalid) => return appends.refuse(refusal(&invalid, &mut asked.faults)),
+        Err(invalid) => return appends.refuse(refusal(&invalid, asked, faults_left)),
     };
     context.session().asks(shard.owner(log));
     let codec = accepted.header.compression;
     if let Some(stored) = StoredAs::of_topic(&config).filter(|stored| stored.codec != codec) {
         return match recompressed(shard.runtime(), batch, codec, rules, stored).await {
             Ok(batch) => appends.add(log, &batch, || batch.clone()).await,
-            Err(invalid) => appends.refuse(refusal(&invalid, &mut asked.faults)),
+            Err(invalid) => appends.refuse(refusal(&invalid, asked, faults_left)),
         };
     }
     if accepted.max_timestamp == accepted.header.max_timestamp {
@@ -156,7 +159,7 @@ async fn recompressed(
 }
 
 /// Kafka's error for a refused batch, and the records that it names (KIP-467).
-fn refusal(invalid: &InvalidBatch, faults: &mut Vec<(i32, Option<String>)>) -> AppendFailure {
+fn refusal(invalid: &InvalidBatch, asked: &mut Asked, faults_left: &mut usize) -> AppendFailure {
     let code = match invalid {
         InvalidBatch::Magic(_) => ErrorCode::InvalidRecord,
         InvalidBatch::Corrupt(_) | InvalidBatch::Crc { .. } => ErrorCode::CorruptMessage,
@@ -171,7 +174,9 @@ fn refusal(invalid: &InvalidBatch, faults: &mut Vec<(i32, Option<String>)>) -> A
         | InvalidBatch::Records { .. } => ErrorCode::InvalidRecord,
     };
     if let InvalidBatch::Records { faults: list, .. } | InvalidBatch::Timestamps(list) = invalid {
-        faults.extend(list.iter().map(|fault| (fault.index, fault.message.clone())));
+        let listed = &list[..list.len().min(*faults_left)];
+        *faults_left -= listed.len();
+        asked.faults = listed.iter().map(|fault| (fault.index, fault.message.clone())).collect();
     }
     AppendFailure { message: Some(invalid.to_string()), ..code.into() }
 }

@@ -120,7 +120,7 @@ impl Control {
                 error!(
                     shard = from,
                     failure,
-                    "a shard cannot go on: the broker stops; check its disk, then start it again"
+                    "a log directory has failed: the broker stops; check the disk, then start it again"
                 );
                 self.failed.notify_all();
             }

@@ -40,6 +40,8 @@ pub const GROUP_MEMBERS_MAX: usize = 10_000;
 pub const GROUP_SUBSCRIPTION_BYTES_MAX: usize = 16 * MIB;
 /// The assignments of one generation of a group, which are written as one record.
 pub const GROUP_ASSIGNMENT_BYTES_MAX: usize = 8 * MIB;
+/// Bad records that one request's answer lists: each takes more memory until it is sent than it took to send.
+pub const RECORD_FAULTS_LISTED_MAX: usize = 16_384;
 /// What one compressed batch may take when it is opened: 64 times Kafka's default of
 /// `max.message.bytes`, held once a shard and only while its records are walked.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * MIB;

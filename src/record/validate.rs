@@ -13,6 +13,7 @@ use super::batch::BatchView;
 use super::compression::{Compression, DecompressionCaps, DecompressionError};
 use super::header::{BatchError, BatchHeader};
 use super::records::{RecordError, Records};
+use crate::model::limits::RECORD_FAULTS_LISTED_MAX;
 use crate::model::topic_config::{TimestampType, TopicConfig};
 
 /// What the topic and the request say about a batch.
@@ -290,7 +291,8 @@ fn faults(header: &BatchHeader, opened: &[u8], rules: &ProduceRules) -> InvalidB
     let mut is_of_times = false;
     let mut faults = Vec::new();
     let mut count = 0;
-    let count_max = FAULTS_EXPLAINED_MAX.max(header.size_bytes / FAULT_BYTES);
+    let count_max =
+        FAULTS_EXPLAINED_MAX.max(header.size_bytes / FAULT_BYTES).min(RECORD_FAULTS_LISTED_MAX);
     for (index, record) in (0..).zip(Records::new(header, opened).map_while(Result::ok)) {
         let message = if record.offset_delta != index {
             format!("the record has the inner offset {}, expected {index}", record.offset_delta)

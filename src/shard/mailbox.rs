@@ -138,7 +138,7 @@ fn refusal(call: &Call) -> Answer {
             Answer::Append(parts.iter().map(|_| Err(code.into())).collect(), Served::default())
         }
         Call::Fetch(fetch) => {
-            let results = (0..fetch.parts.len()).map(|part| (part, Err(code.into()))).collect();
+            let results = (0..fetch.parts.len()).map(|part| (part, Err(code))).collect();
             Answer::Fetch(results, Served::default())
         }
         Call::Offsets(queries) => Answer::Offsets(vec![Err(code); queries.len()]),

@@ -61,7 +61,7 @@ pub enum Message {
     Measured(u32, Box<ShardSnapshot>),
     /// The sender serves, or says why it does not.
     Started(Result<(), String>),
-    /// The sender cannot go on: its log directory has failed, or its image of the metadata.
+    /// The sender's log directory has failed.
     Failed(String),
     /// Serve nothing new, finish, flush and say `Stopped`; the second one ends the receiver, when
     /// nobody can call it any more.

@@ -325,11 +325,8 @@ impl Shard {
             }
             let replayed = replay(&mut self.image.borrow_mut(), record);
             if let Err(error) = replayed {
-                // What follows would be served from an image that no other thread has.
-                let failure = format!(
-                    "committed metadata does not fit the image: {error}; please report this"
-                );
-                return self.mesh.send(self.control_node(), Message::Failed(failure));
+                // All that follows would be served from an image that no other thread has.
+                panic!("committed metadata does not fit the image: {error}: please report this");
             }
             match record {
                 Record::Config { resource, .. } => self.reconfigure(*resource),

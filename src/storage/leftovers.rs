@@ -11,8 +11,12 @@ use tracing::{info, warn};
 use super::directory::{is_deleted_name, parse_file_base, partition_dir, topic_dir};
 use super::log::LogState;
 use super::slow_removal;
+use crate::model::units::GIB;
 use crate::model::{LogId, Offset, TopicId};
 use crate::runtime::Runtime;
+
+/// With less free than this what is left goes without pauses.
+const FREE_BYTES_SHORT: u64 = GIB as u64;
 
 /// What a start has to look for.
 #[derive(Clone, Debug, Default)]
@@ -34,9 +38,11 @@ impl Leftovers {
     /// Removes everything that is left, one file after the other; gives how many segments and
     /// indexes went.
     pub async fn remove(&self, runtime: &Runtime, dir: &Path) -> u64 {
+        let space = runtime.disk().space(dir).await;
+        let is_short = space.is_ok_and(|space| space.free_bytes < FREE_BYTES_SHORT);
         for &topic in &self.topics {
             let path = topic_dir(dir, topic);
-            match remove_topic(runtime, &path).await {
+            match remove_topic(runtime, &path, is_short).await {
                 Ok(()) => info!(%topic, "removed what was left of a deleted topic"),
                 Err(error) => {
                     warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed: the next start tries again");
@@ -45,7 +51,7 @@ impl Leftovers {
         }
         let mut removed = 0;
         for &(log, first) in &self.logs {
-            match remove_old_segments(runtime, dir, log, first).await {
+            match remove_old_segments(runtime, dir, log, first, is_short).await {
                 Ok(count) => removed += count,
                 // The topic was deleted meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -61,11 +67,11 @@ impl Leftovers {
     }
 }
 
-async fn remove_topic(runtime: &Runtime, path: &Path) -> io::Result<()> {
+async fn remove_topic(runtime: &Runtime, path: &Path, is_short: bool) -> io::Result<()> {
     for partition in runtime.disk().list_dir(path).await? {
         if partition.is_dir {
             let own = path.join(&partition.name);
-            slow_removal::remove_directory(runtime, &own, &|| false).await?;
+            slow_removal::remove_directory(runtime, &own, &|| is_short).await?;
         }
     }
     runtime.disk().remove_dir_all(path).await
@@ -76,13 +82,14 @@ async fn remove_old_segments(
     dir: &Path,
     log: LogId,
     first: Offset,
+    is_short: bool,
 ) -> io::Result<u64> {
     let own = partition_dir(dir, log);
     let mut removed = 0;
     for entry in runtime.disk().list_dir(&own).await? {
         let is_old = parse_file_base(&entry.name).is_some_and(|base| base < first);
         if is_old || is_deleted_name(&entry.name) {
-            match slow_removal::remove_file(runtime, &own.join(&entry.name), &|| false).await {
+            match slow_removal::remove_file(runtime, &own.join(&entry.name), &|| is_short).await {
                 // This process was about to remove it, too.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => result?,

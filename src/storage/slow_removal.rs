@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::model::units::MIB;
 use crate::runtime::Runtime;
@@ -14,10 +15,11 @@ use crate::runtime::disk::OpenMode;
 
 /// What is freed at once.
 const STEP_BYTES: u64 = 8 * MIB as u64;
-/// A pause is so many times as long as what was done before it took.
+/// A pause is so many times as long as what was done before it took, and never longer than this.
 const PAUSES: u32 = 4;
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-/// Removes a file. Between two steps `hurries` is asked whether the rest is to go at once.
+/// Removes a file. Before and after each step `hurries` is asked whether the rest is to go at once.
 ///
 /// # Errors
 /// Where the file cannot be removed.
@@ -28,7 +30,7 @@ pub async fn remove_file(
 ) -> io::Result<()> {
     // What fails here fails again below.
     drop(shorten(runtime, path, hurries).await);
-    with_pause(runtime, runtime.disk().remove_file(path)).await
+    with_pause(runtime, hurries, runtime.disk().remove_file(path)).await
 }
 
 /// Removes a directory and the files in it, one after the other.
@@ -45,7 +47,7 @@ pub async fn remove_directory(
         if entry.len > STEP_BYTES && !entry.is_dir {
             remove_file(runtime, &file, hurries).await?;
         } else if !entry.is_dir {
-            with_pause(runtime, runtime.disk().remove_file(&file)).await?;
+            with_pause(runtime, hurries, runtime.disk().remove_file(&file)).await?;
         }
     }
     runtime.disk().remove_dir_all(path).await
@@ -56,19 +58,24 @@ async fn shorten(runtime: &Runtime, path: &Path, hurries: &dyn Fn() -> bool) -> 
     let mut len = file.len().await?;
     // Whoever still reads it keeps all of it.
     while len > STEP_BYTES && !hurries() && !file.is_shared() {
-        len -= STEP_BYTES;
-        with_pause(runtime, file.set_len(len)).await?;
+        // Never inside a page: some of it may still be on its way to a reader, and would be zeros there.
+        len = (len - 1) / STEP_BYTES * STEP_BYTES;
+        with_pause(runtime, hurries, file.set_len(len)).await?;
     }
     Ok(())
 }
 
 async fn with_pause(
     runtime: &Runtime,
+    hurries: &dyn Fn() -> bool,
     step: impl Future<Output = io::Result<()>>,
 ) -> io::Result<()> {
     let began = runtime.now();
     let result = step.await;
-    runtime.sleep(runtime.now().saturating_since(began) * PAUSES).await;
+    if !hurries() {
+        let took = runtime.now().saturating_since(began);
+        runtime.sleep((took * PAUSES).min(PAUSE_MAX)).await;
+    }
     result
 }
 
@@ -95,7 +102,7 @@ mod tests {
         let world = World::new(1, SimOptions::default());
         let runtime = world.host().runtime();
         let path = Path::new("/segment");
-        for (is_read, hurries, looks) in [(false, false, 2), (true, false, 1), (false, true, 1)] {
+        for (is_read, hurries, looks) in [(false, false, 5), (true, false, 2), (false, true, 2)] {
             world.run_until(async {
                 let file = filled(&runtime, path).await;
                 let reader = is_read.then_some(file);

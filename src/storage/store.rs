@@ -174,7 +174,7 @@ struct StoreCore {
     deletions: Deletions,
     /// One pass of the write-behind, or one turn of deletions, at a time.
     pass: Semaphore,
-    /// One removal of an old segment's file, or one turn of deletions, at a time.
+    /// One segment that is made ready, or one turn of deletions, at a time.
     removing: Semaphore,
     closing: Cell<bool>,
     closed: Event,

@@ -198,7 +198,8 @@ fn delete_records_answers_as_kafka_does() {
         let answer = wire.ask(&fetch_request("other", id, 0, offset), 18);
         let part = &answer.responses[0].partitions[0];
         assert_eq!(ErrorCode::from_code(part.error_code), code, "at {offset}");
-        assert_eq!(part.log_start_offset, 4, "at {offset}");
+        let start = if code == none { 4 } else { -1 };
+        assert_eq!(part.log_start_offset, start, "at {offset}");
         assert_eq!(!part.records.bytes().is_empty(), has_records, "at {offset}");
     }
     let (error, offset, _) = wire.offset_result("other", 0, 0);

@@ -113,6 +113,10 @@ impl StoreCore {
             }
         }
         for (Deleted { log, done, .. }, aside) in logs.into_iter().zip(aside) {
+            if self.closing.get() {
+                // The next start finds what is left by its topics, which nobody knows any more.
+                return;
+            }
             let removed = self.remove_set_aside(&log, aside).await;
             engine.report_removal(removed, &partition_dir(&engine.dir, log.id));
             tracing::info!(log = %log.id, "partition deleted");
