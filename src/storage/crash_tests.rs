@@ -19,7 +19,7 @@ use crate::model::units::{BLOCK, MIB};
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
 use crate::record::batch::{set_base_offset, set_leader_epoch};
 use crate::record::{BatchBuilder, BatchOptions};
-use crate::runtime::sim::{Host, ImagePolicy, Planted, SimOptions, World, plant};
+use crate::runtime::sim::{Host, ImagePolicy, Planted, SimOptions, World, with_planted};
 use crate::runtime::{Lane, Runtime};
 
 use super::directory::{
@@ -522,10 +522,9 @@ fn every_crash_image_with_batches_past_the_journal_keeps_the_promises() {
 #[test]
 fn what_is_wrong_with_batches_past_the_journal_is_found() {
     for bug in [Planted::AcknowledgeBypassed, Planted::TrustBypass] {
-        plant(Some(bug));
         let mut total = Total::default();
-        let found = (1..=PLANTED_SEEDS).any(|seed| run(seed, Load::Bulk, &mut total).is_err());
-        plant(None);
+        let mut fails = |seed| run(seed, Load::Bulk, &mut total).is_err();
+        let found = with_planted(bug, || (1..=PLANTED_SEEDS).any(&mut fails));
         assert!(found, "{bug:?} was not found");
     }
 }

@@ -40,9 +40,10 @@ impl Leftovers {
     pub async fn remove(&self, runtime: &Runtime, dir: &Path) -> u64 {
         let space = runtime.disk().space(dir).await;
         let is_short = space.is_ok_and(|space| space.free_bytes < FREE_BYTES_SHORT);
+        let hurries = || is_short;
         for &topic in &self.topics {
             let path = topic_dir(dir, topic);
-            match remove_topic(runtime, &path, is_short).await {
+            match slow_removal::remove_directory(runtime, &path, &hurries).await {
                 Ok(()) => info!(%topic, "removed what was left of a deleted topic"),
                 Err(error) => {
                     warn!(path = %path.display(), %error, "what is left of a deleted topic could not be removed: the next start tries again");
@@ -51,7 +52,7 @@ impl Leftovers {
         }
         let mut removed = 0;
         for &(log, first) in &self.logs {
-            match remove_old_segments(runtime, dir, log, first, is_short).await {
+            match remove_old_segments(runtime, dir, log, first, &hurries).await {
                 Ok(count) => removed += count,
                 // The topic was deleted meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -67,29 +68,20 @@ impl Leftovers {
     }
 }
 
-async fn remove_topic(runtime: &Runtime, path: &Path, is_short: bool) -> io::Result<()> {
-    for partition in runtime.disk().list_dir(path).await? {
-        if partition.is_dir {
-            let own = path.join(&partition.name);
-            slow_removal::remove_directory(runtime, &own, &|| is_short).await?;
-        }
-    }
-    runtime.disk().remove_dir_all(path).await
-}
-
 async fn remove_old_segments(
     runtime: &Runtime,
     dir: &Path,
     log: LogId,
     first: Offset,
-    is_short: bool,
+    hurries: &dyn Fn() -> bool,
 ) -> io::Result<u64> {
     let own = partition_dir(dir, log);
     let mut removed = 0;
     for entry in runtime.disk().list_dir(&own).await? {
         let is_old = parse_file_base(&entry.name).is_some_and(|base| base < first);
         if is_old || is_deleted_name(&entry.name) {
-            match slow_removal::remove_file(runtime, &own.join(&entry.name), &|| is_short).await {
+            let path = own.join(&entry.name);
+            match slow_removal::remove_file(runtime, &path, entry.len, hurries).await {
                 // This process was about to remove it, too.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => result?,

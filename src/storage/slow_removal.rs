@@ -19,21 +19,24 @@ const STEP_BYTES: u64 = 8 * MIB as u64;
 const PAUSES: u32 = 4;
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-/// Removes a file. Before and after each step `hurries` is asked whether the rest is to go at once.
+/// Removes a file of at most `bytes`. Before and after each step `hurries` is asked whether the rest is to go at once.
 ///
 /// # Errors
 /// Where the file cannot be removed.
 pub async fn remove_file(
     runtime: &Runtime,
     path: &Path,
+    bytes: u64,
     hurries: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    // What fails here fails again below.
-    drop(shorten(runtime, path, hurries).await);
+    if bytes > STEP_BYTES {
+        // What fails here fails again below.
+        drop(shorten(runtime, path, hurries).await);
+    }
     with_pause(runtime, hurries, runtime.disk().remove_file(path)).await
 }
 
-/// Removes a directory and the files in it, one after the other.
+/// Removes a directory with all that is in it, one file after the other.
 ///
 /// # Errors
 /// Where it cannot be listed, or something in it cannot be removed.
@@ -43,11 +46,11 @@ pub async fn remove_directory(
     hurries: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     for entry in runtime.disk().list_dir(path).await? {
-        let file = path.join(&entry.name);
-        if entry.len > STEP_BYTES && !entry.is_dir {
-            remove_file(runtime, &file, hurries).await?;
-        } else if !entry.is_dir {
-            with_pause(runtime, hurries, runtime.disk().remove_file(&file)).await?;
+        let own = path.join(&entry.name);
+        if entry.is_dir {
+            Box::pin(remove_directory(runtime, &own, hurries)).await?;
+        } else {
+            remove_file(runtime, &own, entry.len, hurries).await?;
         }
     }
     runtime.disk().remove_dir_all(path).await
@@ -111,12 +114,12 @@ mod tests {
                     asked.set(asked.get() + 1);
                     hurries
                 };
-                remove_file(&runtime, path, &hurry).await.expect("it is there");
+                remove_file(&runtime, path, LEN, &hurry).await.expect("it is there");
                 assert_eq!(asked.get(), looks, "{is_read} {hurries}");
                 if let Some(file) = reader {
                     assert_eq!(file.len().await.expect("it is open"), LEN);
                 }
-                let again = remove_file(&runtime, path, &hurry).await;
+                let again = remove_file(&runtime, path, LEN, &hurry).await;
                 assert_eq!(again.expect_err("it is gone").kind(), io::ErrorKind::NotFound);
             });
         }

@@ -26,7 +26,7 @@ use crate::broker::sim::tally::Tally;
 use crate::metadata::commands::testing::image_of_brokers;
 use crate::model::TopicId;
 use crate::model::units::MIB;
-use crate::runtime::sim::{Fault, Host, Planted, SimOptions, World, plant};
+use crate::runtime::sim::{Fault, Host, Planted, SimOptions, World, with_planted};
 use crate::runtime::sync::timeout;
 use crate::runtime::{Lane, Monotonic};
 use crate::storage::directory::{is_deleted_name, parse_segment_name};
@@ -485,10 +485,8 @@ fn replay(seed: u64) {
 
 /// Whether one of so many seeds finds a planted bug.
 fn is_found(bug: Planted, seeds: u64) -> bool {
-    plant(Some(bug));
-    let found = (0..seeds).any(|seed| std::panic::catch_unwind(|| run(seed)).is_err());
-    plant(None);
-    found
+    let fails = |seed| std::panic::catch_unwind(|| run(seed)).is_err();
+    with_planted(bug, || (0..seeds).any(fails))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::many::{run_all, run_one};
 use super::run::{Telling, run};
-use crate::runtime::sim::{Planted, plant};
+use crate::runtime::sim::{Planted, with_planted};
 
 /// Seeds where nothing else is said: unoptimised, each takes many seconds.
 const SEEDS: u64 = 6;
@@ -33,11 +33,8 @@ const BUGS: [Planted; 13] = [
 
 /// The first seed that finds a planted bug, if one of so many does.
 fn found(bug: Planted) -> Option<u64> {
-    plant(Some(bug));
     let fails = |seed: &u64| catch_unwind(|| run(*seed, Telling::default())).is_err();
-    let found = (0..PLANTED_SEEDS).find(fails);
-    plant(None);
-    found
+    with_planted(bug, || (0..PLANTED_SEEDS).find(fails))
 }
 
 #[test]

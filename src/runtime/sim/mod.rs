@@ -34,5 +34,5 @@ pub use image::{CrashImage, CrashImages, DiskImage, ImagePolicy, Recording};
 pub use net::{SimDetached, SimListener, SimNet, SimStream};
 pub use options::{DiskOptions, NetOptions, SimOptions};
 #[cfg(test)]
-pub use planted::{Planted, is_planted, plant};
+pub use planted::{Planted, is_planted, with_planted};
 pub use world::World;

@@ -49,9 +49,12 @@ thread_local! {
     static PLANTED: Cell<Option<Planted>> = const { Cell::new(None) };
 }
 
-/// Plants a bug in this thread, or takes it out again.
-pub fn plant(bug: Option<Planted>) {
-    PLANTED.set(bug);
+/// Runs something with a bug planted in this thread.
+pub fn with_planted<T>(bug: Planted, run: impl FnOnce() -> T) -> T {
+    PLANTED.set(Some(bug));
+    let result = run();
+    PLANTED.set(None);
+    result
 }
 
 /// Whether this bug is planted here.

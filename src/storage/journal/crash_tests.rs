@@ -12,7 +12,8 @@ use std::rc::Rc;
 use crate::model::units::BLOCK;
 use crate::model::{LogId, OwnerEpoch};
 use crate::runtime::sim::{
-    CrashImage, DiskImage, Fault, Host, ImagePolicy, Planted, Recording, SimOptions, World, plant,
+    CrashImage, DiskImage, Fault, Host, ImagePolicy, Planted, Recording, SimOptions, World,
+    is_planted, with_planted,
 };
 use crate::runtime::{Lane, Runtime};
 use crate::storage::directory::{DirectoryId, journal_dir};
@@ -245,16 +246,14 @@ fn every_crash_image_keeps_the_promises() {
 
 /// True if some crash image of a run with the bug breaks a promise.
 fn is_found(bug: Planted) -> bool {
-    plant(Some(bug));
-    let found = (1..6).any(|seed| {
+    let breaks = |seed| {
         let (model, recording, _) = record(seed, 200, 8);
         let world = World::new(seed, SimOptions::instant());
         recording
             .crash_images(policy(seed))
             .any(|image| check(&world, &model, &image, false).is_err())
-    });
-    plant(None);
-    found
+    };
+    with_planted(bug, || (1..6).any(breaks))
 }
 
 #[test]
@@ -290,9 +289,8 @@ fn witness(image: &DiskImage) -> Sequence {
 
 /// Damages one block of a finished run and reads it; tells whether the damage was called
 /// corruption, or else whether a promise was broken without a word.
-fn damage(seed: u64, bug: Option<Planted>) -> (usize, usize) {
+fn damage(seed: u64) -> (usize, usize) {
     let (model, _, image) = record(seed, 150, 10);
-    plant(bug);
     let promise = *model.promises.last().expect("the last promise is of the end");
     let world = World::new(seed, SimOptions::instant());
     let (mut named, mut silent) = (0, 0);
@@ -308,7 +306,7 @@ fn damage(seed: u64, bug: Option<Planted>) -> (usize, usize) {
                     silent += usize::from(verify(&model, promise, false, &seen).is_err());
                     let proved = Promise { durable: witness, ..promise };
                     let kept = verify(&model, proved, false, &seen);
-                    assert!(kept.is_ok() || bug.is_some(), "{kept:?}");
+                    assert!(kept.is_ok() || is_planted(Planted::CutAtCorruption), "{kept:?}");
                 }
                 Err(ScanError::Corrupt { path: at, .. }) => {
                     assert!(at.starts_with(DATA));
@@ -319,7 +317,6 @@ fn damage(seed: u64, bug: Option<Planted>) -> (usize, usize) {
             host.kill();
         }
     }
-    plant(None);
     assert_eq!(world.fault_count(Fault::BitRot), 27);
     (named, silent)
 }
@@ -328,10 +325,10 @@ fn damage(seed: u64, bug: Option<Planted>) -> (usize, usize) {
 fn corruption_in_the_middle_is_named_and_cutting_there_is_found() {
     let (mut named, mut silent, mut cut) = (0, 0, 0);
     for seed in 1..9 {
-        let (honest, last) = damage(seed, None);
+        let (honest, last) = damage(seed);
         named += honest;
         silent += last;
-        cut += damage(seed, Some(Planted::CutAtCorruption)).1;
+        cut += with_planted(Planted::CutAtCorruption, || damage(seed)).1;
     }
     assert!(named > 8, "{named} damages were named");
     assert_eq!(cut, named + silent, "every damage that is cut breaks a promise");

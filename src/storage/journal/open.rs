@@ -69,10 +69,10 @@ impl Journal {
             zeroed[0] = zero(&files[0], 0, target).await.map_err(at("zeroing", &path))?;
             files[0].sync_data().await.map_err(at("syncing", &path))?;
         }
-        let unsynced = fresh;
+        let syncs_names = fresh;
         #[cfg(test)]
-        let unsynced = unsynced && !is_planted(Planted::SkipDirectorySync);
-        if unsynced {
+        let syncs_names = syncs_names && !is_planted(Planted::SkipDirectorySync);
+        if syncs_names {
             disk.sync_dir(dir).await.map_err(at("syncing", dir))?;
             if let Some(parent) = dir.parent() {
                 disk.sync_dir(parent).await.map_err(at("syncing", parent))?;

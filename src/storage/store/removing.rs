@@ -69,7 +69,9 @@ impl StoreCore {
     async fn remove(&self, doomed: &Doomed) {
         let engine = &self.engine;
         let path = deleted_path(&segment_path(&engine.dir, doomed.log, doomed.base));
-        let removed = slow_removal::remove_file(&engine.runtime, &path, &|| self.hurries()).await;
+        let bytes = doomed.bytes.into();
+        let hurries = || self.hurries();
+        let removed = slow_removal::remove_file(&engine.runtime, &path, bytes, &hurries).await;
         engine.report_removal(removed, &path);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::model_tests::{DATA, append_acked, batch_of, start};
 use crate::model::units::KIB;
 use crate::model::{LeaderEpoch, LogId, Offset, PartitionIndex, TopicId};
-use crate::runtime::sim::{Host, Planted, SimOptions, World, plant};
+use crate::runtime::sim::{Host, Planted, SimOptions, World, with_planted};
 use crate::runtime::{Lane, Runtime};
 use crate::storage::directory::partition_dir;
 use crate::storage::{
@@ -77,9 +77,7 @@ fn starts_stay() -> bool {
 #[test]
 fn a_start_that_was_told_never_goes_back() {
     assert!(starts_stay());
-    plant(Some(Planted::TellStartEarly));
-    let found = !starts_stay();
-    plant(None);
+    let found = !with_planted(Planted::TellStartEarly, starts_stay);
     assert!(found, "a start that is told too early goes back");
 }
 
