@@ -126,7 +126,9 @@ async fn append(
     context.session().asks(shard.owner(log));
     let codec = accepted.header.compression;
     if let Some(stored) = StoredAs::of_topic(&config).filter(|stored| stored.codec != codec) {
-        return match recompressed(shard.runtime(), batch, codec, rules, stored).await {
+        // On its own: room for it would be in every connection's future.
+        let recompressed = Box::pin(recompressed(shard.runtime(), batch, codec, rules, stored));
+        return match recompressed.await {
             Ok(batch) => appends.add(log, &batch, || batch.clone()).await,
             Err(invalid) => appends.refuse(refusal(&invalid, asked, faults_left)),
         };

@@ -122,10 +122,12 @@ impl Connection {
                     warn!(peer = %self.peer, reason, "closed a connection");
                 }
                 pipeline.close();
-                timeout(shard.runtime(), LAST_RESPONSES_WAIT_MAX, pipeline.finished()).await;
+                let finished =
+                    timeout(shard.runtime(), LAST_RESPONSES_WAIT_MAX, pipeline.finished());
+                Box::pin(finished).await;
             }
             Some(End::Moves(target)) => {
-                return self.move_to(shard, sessions, target, &pipeline).await;
+                return Box::pin(self.move_to(shard, sessions, target, &pipeline)).await;
             }
             Some(End::Closed) | None => debug!(peer = %self.peer, "connection ended"),
         }

@@ -238,7 +238,8 @@ async fn send(stream: &Stream, parts: Vec<Part>) -> std::io::Result<()> {
                 if !pieces.is_empty() {
                     stream.send(std::mem::take(&mut pieces)).await?;
                 }
-                stream.send_file(&file, offset, len).await?;
+                // On its own, for the sake of the connections that read from memory only.
+                Box::pin(stream.send_file(&file, offset, len)).await?;
             }
         }
     }

@@ -65,7 +65,13 @@ impl<T> Queue<T> {
     }
 
     fn put(&self, item: T) {
-        self.items.borrow_mut().push_back(item);
+        let mut items = self.items.borrow_mut();
+        if items.capacity() == 0 {
+            // Most queues never hold more than one item, and there is one in each connection.
+            items.reserve_exact(1);
+        }
+        items.push_back(item);
+        drop(items);
         // Every popper looks again: one that was woken and dropped must not keep the item.
         self.pushed.notify_all();
     }

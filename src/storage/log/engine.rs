@@ -415,7 +415,7 @@ impl Engine {
 
     /// Waits for relief, or long enough to look again: leases that are given back tell nobody.
     pub async fn wait_relief(&self, relieved: Listener) {
-        timeout(&self.runtime, RELIEF_LOOKED_FOR_EVERY, relieved).await;
+        Box::pin(timeout(&self.runtime, RELIEF_LOOKED_FOR_EVERY, relieved)).await;
     }
 
     /// Tells the write-behind that a producer waits for memory, since then.

@@ -428,7 +428,8 @@ impl Log {
             }
             if core.active().is_cut() {
                 drop(core);
-                self.0.load_tail().await?;
+                // On its own, as below: this future is part of each connection's, and of what is rare it has no room.
+                Box::pin(self.0.load_tail()).await?;
                 continue;
             }
             let grown = self.0.grow(&mut core, bytes);
