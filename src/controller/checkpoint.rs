@@ -23,6 +23,7 @@ use super::raft_codec::{
 };
 use crate::metadata::codec::{DecodeError, Reader};
 use crate::metadata::record::{Record, decode_batch, encode_batch};
+use crate::record::checksum::crc32c;
 use crate::storage::journal::Sequence;
 
 const MAGIC: &[u8; 8] = b"KLAMMQRM";
@@ -82,7 +83,7 @@ impl Checkpoint {
         for entry in &self.log.entries {
             put_entry(&mut out, entry);
         }
-        let crc = crc32c::crc32c(&out[PREFIX_BYTES..]);
+        let crc = crc32c(&out[PREFIX_BYTES..]);
         out[PREFIX_BYTES - 4..PREFIX_BYTES].copy_from_slice(&crc.to_be_bytes());
         out
     }
@@ -98,7 +99,7 @@ impl Checkpoint {
         if version != FORMAT_VERSION {
             return Err(CheckpointError::Version(version));
         }
-        if reader.u32()? != crc32c::crc32c(&bytes[PREFIX_BYTES..]) {
+        if reader.u32()? != crc32c(&bytes[PREFIX_BYTES..]) {
             return Err(CheckpointError::Checksum);
         }
         let (epoch, covered) = (reader.u64()?, Sequence(reader.u64()?));
@@ -181,7 +182,7 @@ mod tests {
             for change in [1, 0x80, 0xff] {
                 let mut mutant = bytes.clone();
                 mutant[position] ^= change;
-                let crc = crc32c::crc32c(&mutant[PREFIX_BYTES..]);
+                let crc = crc32c(&mutant[PREFIX_BYTES..]);
                 mutant[PREFIX_BYTES - 4..PREFIX_BYTES].copy_from_slice(&crc.to_be_bytes());
                 if let Ok(read) = Checkpoint::decode(&mutant) {
                     assert_eq!(read.encode(), mutant);

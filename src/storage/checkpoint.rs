@@ -31,6 +31,7 @@ use super::log::LogState;
 use super::log::decode::{DecodeError, Decoder};
 use crate::model::units::{BLOCK, GIB, KIB, block_floor};
 use crate::model::{LogId, PartitionIndex, TopicId};
+use crate::record::checksum::{crc32c, crc32c_append};
 use crate::runtime::disk::{File, OpenMode, sync_failed};
 use crate::runtime::memory::{Piece, copy};
 use crate::runtime::{AlignedBuf, Runtime};
@@ -211,12 +212,12 @@ impl CheckpointWriter {
         if self.first.is_empty() {
             let later = self.bytes.split_off(BLOCK);
             self.first = std::mem::replace(&mut self.bytes, later);
-            self.crc = crc32c::crc32c(&self.first[CRC_FROM..]);
+            self.crc = crc32c(&self.first[CRC_FROM..]);
             self.at = BLOCK as u64;
         }
         let rest = self.bytes.split_off(block_floor(self.bytes.len() as u64) as usize);
         let whole = std::mem::replace(&mut self.bytes, rest);
-        self.crc = crc32c::crc32c_append(self.crc, &whole);
+        self.crc = crc32c_append(self.crc, &whole);
         let part = self.part(self.at, &whole);
         self.at += whole.len() as u64;
         Some(part)
@@ -234,9 +235,9 @@ impl CheckpointWriter {
         let length = self.at + self.bytes.len() as u64;
         if self.first.is_empty() {
             self.first = std::mem::take(&mut self.bytes);
-            self.crc = crc32c::crc32c(&self.first[CRC_FROM..]);
+            self.crc = crc32c(&self.first[CRC_FROM..]);
         } else {
-            self.crc = crc32c::crc32c_append(self.crc, &self.bytes);
+            self.crc = crc32c_append(self.crc, &self.bytes);
             self.part(self.at, &self.bytes).write().await?;
         }
         self.first[CRC_AT..CRC_FROM].copy_from_slice(&self.crc.to_le_bytes());
@@ -260,7 +261,7 @@ impl Checkpoint {
         if bytes.bytes(8)? != MAGIC {
             return Err(DecodeError::Invalid("magic number"));
         }
-        if bytes.u32()? != crc32c::crc32c(bytes.rest()) {
+        if bytes.u32()? != crc32c(bytes.rest()) {
             return Err(DecodeError::Invalid("checksum"));
         }
         let clean = match bytes.u8()? {

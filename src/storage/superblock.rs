@@ -18,6 +18,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::model::units::BLOCK;
+use crate::record::checksum::{crc32c, crc32c_append};
 use crate::runtime::disk::OpenMode;
 use crate::runtime::{AlignedBuf, Runtime};
 use crate::storage::directory::{DirectoryId, superblock_path};
@@ -170,7 +171,7 @@ impl Superblock {
 }
 
 fn checksum(block: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&block[..12]), &block[16..])
+    crc32c_append(crc32c(&block[..12]), &block[16..])
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@
 //! previous CRC and the sequences chain the frames, across files too.
 
 use crate::model::units::{BLOCK, block_ceil};
+use crate::record::checksum::{crc32c, crc32c_append};
 use crate::storage::directory::DirectoryId;
 
 use super::entry::Sequence;
@@ -55,9 +56,9 @@ pub struct JournalIdentity {
 impl JournalIdentity {
     /// What the epoch's first frame has as the previous frame's CRC.
     pub fn chain_seed(&self) -> u32 {
-        let crc = crc32c::crc32c(&self.directory.0);
-        let crc = crc32c::crc32c_append(crc, &self.slot.to_le_bytes());
-        crc32c::crc32c_append(crc, &self.epoch.to_le_bytes())
+        let crc = crc32c(&self.directory.0);
+        let crc = crc32c_append(crc, &self.slot.to_le_bytes());
+        crc32c_append(crc, &self.epoch.to_le_bytes())
     }
 }
 
@@ -147,7 +148,7 @@ pub fn seal(frame: &mut [u8], header: &FrameHeader) -> u32 {
 }
 
 fn checksum(frame: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&frame[..CRC_AT]), &frame[CRC_END..])
+    crc32c_append(crc32c(&frame[..CRC_AT]), &frame[CRC_END..])
 }
 
 /// Reads a header without its checksum; the lengths in it are plausible but not yet proved.

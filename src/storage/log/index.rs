@@ -16,6 +16,7 @@
 use super::decode::{DecodeError, Decoder};
 use crate::model::Offset;
 use crate::model::limits::INDEX_INTERVAL_BYTES;
+use crate::record::checksum::crc32c;
 
 const MAGIC: &[u8; 8] = b"KLMINDX1";
 /// The bytes of an entry, in a file and in memory.
@@ -161,7 +162,7 @@ impl SparseIndex {
             out.extend_from_slice(&entry.position.to_le_bytes());
             out.extend_from_slice(&entry.timestamp_before.to_le_bytes());
         }
-        let crc = crc32c::crc32c(&out[12..]);
+        let crc = crc32c(&out[12..]);
         out[8..12].copy_from_slice(&crc.to_le_bytes());
         out
     }
@@ -176,7 +177,7 @@ impl SparseIndex {
         if bytes.bytes(8)? != MAGIC {
             return Err(DecodeError::Invalid("magic number"));
         }
-        if bytes.u32()? != crc32c::crc32c(bytes.rest()) {
+        if bytes.u32()? != crc32c(bytes.rest()) {
             return Err(DecodeError::Invalid("checksum"));
         }
         let covered = bytes.u32()?;

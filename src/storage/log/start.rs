@@ -2,7 +2,7 @@
 //!
 //! A move is an entry of the journal first. It counts for readers when that entry is durable, so a
 //! start that anybody was told of never goes back. Segments wholly below it then leave memory at
-//! once; their files follow when `file.delete.delay.ms` is over (see [`super::removals`]).
+//! once; their files follow when `file.delete.delay.ms` is over (see `removals`).
 
 use std::rc::Rc;
 
