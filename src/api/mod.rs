@@ -4,7 +4,7 @@
 //! back; it keeps no state but fetch sessions. Invariants: everything that changes something is
 //! begun in the order of the requests on its connection (of one that names very many groups, the first
 //! few hundred); what waits borrows nothing of the frame.
-//! Deliberately absent: sockets, framing, and every API that [`versions::SERVED`] does not list.
+//! Deliberately absent: sockets, framing, and every API that `versions::SERVED` does not list.
 
 pub mod ask_each;
 pub mod cluster;

@@ -1,7 +1,7 @@
 //! A small Kafka client over `protocol/` and `record/`, for the command-line tools and the bench tool.
 //!
-//! It runs on a current-thread tokio runtime, never on a shard. A [`Cluster`] owns connections and metadata;
-//! a [`Producer`], a [`Consumer`] and an [`Admin`] each own a cluster; nothing is shared and no task is
+//! It runs on a current-thread tokio runtime, never on a shard. A `Cluster` owns connections and metadata;
+//! a `Producer`, a `Consumer` and an `Admin` each own a cluster; nothing is shared and no task is
 //! spawned, so dropping a value ends everything that it does.
 //!
 //! Invariants: answers are taken in the order of their requests; memory grows with the bytes that arrived,

@@ -10,10 +10,10 @@
 //! Invariants:
 //! - Decoding borrows from the frame: strings, bytes and records are never copied.
 //! - A declared count allocates nothing that the bytes left could not hold, and all vectors of a
-//!   message together stay within a budget that its size sets ([`reader::Reader::new`]).
+//!   message together stay within a budget that its size sets (`Reader::new`).
 //! - No input panics, nothing recurses by input, and a message is refused rather than guessed:
 //!   invalid UTF-8, repeated or unordered tags, sizes that lie. Bytes behind the last field are the
-//!   caller's to judge ([`reader::Reader::finish`]): the broker ignores them, as Kafka does.
+//!   caller's to judge (`Reader::finish`): the broker ignores them, as Kafka does.
 //! - Encoding a decoded message gives the same bytes, unknown tagged fields included. A value that
 //!   a version cannot carry is an error unless Kafka's definition calls the field ignorable.
 //!

@@ -1,6 +1,6 @@
 //! Kafka's record batches, format version 2, as checked views over bytes.
 //!
-//! Invariants: bytes become a [`BatchView`] or an error, never a panic; a view owns nothing and copies
+//! Invariants: bytes become a `BatchView` or an error, never a panic; a view owns nothing and copies
 //! nothing; a declared count or size is never a reason to allocate. What is stored is what a producer
 //! sent: only the fields before the CRC, for log-append time the timestamp, and where the topic names a codec the
 //! compression are ever rewritten.

@@ -2,7 +2,7 @@
 //!
 //! Invariants: this is the only room that knows glommio, io_uring, libc and `unsafe`; every upper
 //! room runs the same code on the real machine and in the simulator, because the backend is a
-//! value behind [`Runtime`]; nothing here blocks a shard's thread. Deliberately absent: any
+//! value behind `Runtime`; nothing here blocks a shard's thread. Deliberately absent: any
 //! knowledge of Kafka.
 
 pub mod clock;

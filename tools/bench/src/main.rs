@@ -8,7 +8,7 @@
 //! - [`schedule`], [`sizes`], [`keys`], [`payload`], [`batches`], [`chance`]: what is sent, and when.
 //! - [`measure`], [`ledger`], [`accounting`], [`verdict`]: what is found.
 //! - [`outcome`], [`table`], [`live`], [`report`]: how it is told.
-//! - [`file`]: saved workloads; [`ramp`], [`soak`], [`floor`], [`lifecycle`] (with its [`probe`]): other measurements.
+//! - [`mod@file`]: saved workloads; [`ramp`], [`soak`], [`floor`], [`lifecycle`] (with its [`probe`]): other measurements.
 //! - [`systems`], [`contest`], [`compare`]: systems that the tool starts itself, side by side.
 //! - [`commands`]: the command line's words, carried out; [`steward`] with [`cluster`]: what is asked around a run.
 //!
