@@ -26,6 +26,15 @@ enum Way {
 }
 
 impl GroupAnswer {
+    /// The answer, if it is there already; nothing is to be waited for then.
+    pub fn at_once(&mut self) -> Option<Answer> {
+        match &mut self.0 {
+            Way::Known(answer) => Some(answer.clone()),
+            Way::Here(asked) => poll_now(asked),
+            Way::There(_) => None,
+        }
+    }
+
     /// Waits for the answer.
     pub async fn wait(self) -> Answer {
         match self.0 {
