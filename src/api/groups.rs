@@ -19,7 +19,7 @@ use crate::protocol::leave_group_request::LeaveGroupRequest;
 use crate::protocol::leave_group_response::{LeaveGroupResponse, MemberResponse};
 use crate::protocol::sync_group_request::SyncGroupRequest;
 use crate::protocol::sync_group_response::SyncGroupResponse;
-use crate::shard::coordinate;
+use crate::shard::{GroupAnswer, coordinate};
 
 /// The first version of JoinGroup with a rebalance timeout of its own.
 const VERSION_REBALANCE_TIMEOUT: i16 = 1;
@@ -42,9 +42,22 @@ pub fn join_group(context: &RequestContext, request: &JoinGroupRequest<'_>) -> R
         return Reply::Done(answer_join(&responder, join.refused(ErrorCode::InvalidGroupId)));
     }
     let asked = coordinate(context.shard(), &request.group_id, join);
+    reply(responder, Stage::Poll, asked, answer_join)
+}
+
+/// The reply to what the coordinator was asked: at once where its answer is there, which spares a future.
+fn reply(
+    responder: Responder,
+    stage: Stage,
+    mut asked: GroupAnswer,
+    answered: impl FnOnce(&Responder, Answer) -> Outcome + 'static,
+) -> Reply {
+    if let Some(answer) = asked.at_once() {
+        return Reply::Done(answered(&responder, answer));
+    }
     Reply::later(async move {
-        let answer = responder.waiting(Stage::Poll, asked.wait()).await;
-        answer_join(&responder, answer)
+        let answer = responder.waiting(stage, asked.wait()).await;
+        answered(&responder, answer)
     })
 }
 
@@ -168,10 +181,7 @@ pub fn sync_group(context: &RequestContext, request: &SyncGroupRequest<'_>) -> R
         return Reply::Done(answer_sync(&responder, sync.refused(code)));
     }
     let asked = coordinate(context.shard(), &request.group_id, sync);
-    Reply::later(async move {
-        let answer = responder.waiting(Stage::Poll, asked.wait()).await;
-        answer_sync(&responder, answer)
-    })
+    reply(responder, Stage::Poll, asked, answer_sync)
 }
 
 fn answer_sync(responder: &Responder, answer: Answer) -> Outcome {
@@ -200,18 +210,10 @@ pub fn heartbeat(context: &RequestContext, request: &HeartbeatRequest<'_>) -> Re
         instance_id: owned(&request.group_instance_id),
         generation: request.generation_id,
     };
-    let mut asked = context.coordinate_often(&request.group_id, Request::Heartbeat(member));
-    let answered = |responder: &Responder, answer| match answer {
+    let asked = context.coordinate_often(&request.group_id, Request::Heartbeat(member));
+    reply(responder, Stage::Coordinator, asked, |responder, answer| match answer {
         Answer::Heartbeat(code) => answer_heartbeat(responder, code),
         _ => mismatched(responder),
-    };
-    // The most frequent request of all, and mostly one whose answer is there: that is worth a future less.
-    if let Some(answer) = asked.at_once() {
-        return Reply::Done(answered(&responder, answer));
-    }
-    Reply::later(async move {
-        let answer = responder.waiting(Stage::Coordinator, asked.wait()).await;
-        answered(&responder, answer)
     })
 }
 
@@ -230,11 +232,9 @@ pub fn leave_group(context: &RequestContext, request: &LeaveGroupRequest<'_>) ->
     }
     let members = leave.members.clone();
     let asked = coordinate(context.shard(), &request.group_id, Request::Leave(leave));
-    Reply::later(async move {
-        match responder.waiting(Stage::Coordinator, asked.wait()).await {
-            Answer::Leave(left) => answer_leave(&responder, members, left),
-            _ => mismatched(&responder),
-        }
+    reply(responder, Stage::Coordinator, asked, |responder, answer| match answer {
+        Answer::Leave(left) => answer_leave(responder, members, left),
+        _ => mismatched(responder),
     })
 }
 

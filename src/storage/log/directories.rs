@@ -3,16 +3,42 @@
 //! A partition's directory is inside that of its topic's id; a link with the topic's readable name
 //! lies beside it and leads to the newest topic of that name.
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::model::LogId;
+use crate::model::{LogId, TopicId};
 use crate::runtime::Runtime;
 use crate::storage::directory::{by_name_dir, deleted_path, partition_dir, topic_dir, topics_dir};
 
-/// Makes a log's directory and its topic's link; nothing is durable before the directories of
-/// [`holders`] are synced.
-pub async fn make(runtime: &Runtime, dir: &Path, id: LogId, topic: &str) -> io::Result<()> {
+/// Makes directories of logs, and remembers the topic whose link it made last: the partitions of a topic mostly come
+/// one behind the other, and each link is needed once.
+#[derive(Default)]
+pub struct Maker {
+    linked: Cell<Option<TopicId>>,
+}
+
+impl Maker {
+    /// Makes a log's directory and what leads to it; nothing is durable before the directories of
+    /// [`holders`] are synced.
+    pub async fn make(
+        &self,
+        runtime: &Runtime,
+        dir: &Path,
+        id: LogId,
+        topic: &str,
+    ) -> io::Result<()> {
+        if self.linked.get() == Some(id.topic) {
+            return runtime.disk().create_dir_all(&partition_dir(dir, id)).await;
+        }
+        make(runtime, dir, id, topic).await?;
+        self.linked.set(Some(id.topic));
+        Ok(())
+    }
+}
+
+/// Makes a log's directory and its topic's link.
+async fn make(runtime: &Runtime, dir: &Path, id: LogId, topic: &str) -> io::Result<()> {
     let disk = runtime.disk();
     let own = partition_dir(dir, id);
     match disk.create_dir_all(&own).await {
@@ -41,7 +67,7 @@ pub async fn make(runtime: &Runtime, dir: &Path, id: LogId, topic: &str) -> io::
     }
 }
 
-/// The directories that hold what [`make`] made, and the log's own.
+/// The directories that hold what [`Maker::make`] made, and the log's own.
 pub fn holders(dir: &Path, id: LogId) -> [PathBuf; 5] {
     let topic = topic_dir(dir, id.topic);
     [dir.to_owned(), topics_dir(dir), by_name_dir(dir), topic, partition_dir(dir, id)]

@@ -15,12 +15,11 @@ use super::partition_log::{LogCore, LogShared};
 use super::removals::Removals;
 use super::segment_queue::SegmentQueue;
 use super::window::Eviction;
+use crate::model::Offset;
 use crate::model::units::MIB;
-use crate::model::{Offset, TopicId};
 use crate::runtime::disk::is_shortage;
 use crate::runtime::sync::{Event, Listener, Semaphore, timeout};
 use crate::runtime::{Monotonic, Runtime};
-use crate::storage::directory::partition_dir;
 use crate::storage::journal::{Journal, Sequence};
 
 /// Reads of segments that are in flight at once; hot work must not wait behind them.
@@ -99,8 +98,7 @@ pub struct Engine {
     caches: RefCell<SegmentQueue>,
     /// Bytes of caches that were evicted since the start.
     evicted: Cell<u64>,
-    /// The topic whose directory and link were made last: its other partitions need only their own.
-    pub linked: Cell<Option<TopicId>>,
+    directories: directories::Maker,
     /// Batches that go past the journal.
     pub bypass: Bypass,
 }
@@ -142,7 +140,7 @@ impl Engine {
             accepted: RefCell::default(),
             caches: RefCell::default(),
             evicted: Cell::new(0),
-            linked: Cell::new(None),
+            directories: directories::Maker::default(),
             bypass: Bypass::new(bypass_bytes_min),
         }
     }
@@ -405,12 +403,7 @@ impl Engine {
 
     /// Makes a log's directory and what leads to it. Nothing of that is durable yet.
     pub async fn make_directory(&self, log: &LogShared) -> std::io::Result<()> {
-        if self.linked.get() == Some(log.id.topic) {
-            return self.runtime.disk().create_dir_all(&partition_dir(&self.dir, log.id)).await;
-        }
-        directories::make(&self.runtime, &self.dir, log.id, &log.topic).await?;
-        self.linked.set(Some(log.id.topic));
-        Ok(())
+        self.directories.make(&self.runtime, &self.dir, log.id, &log.topic).await
     }
 
     /// Waits for relief, or long enough to look again: leases that are given back tell nobody.

@@ -21,7 +21,7 @@ use super::idempotence::producer_of;
 use super::read_back::read_back;
 use super::state::{LogState, SegmentState};
 use crate::model::units::{BLOCK, MIB, block_ceil, block_floor};
-use crate::model::{LogId, Offset, OwnerEpoch, TopicId};
+use crate::model::{LogId, Offset, OwnerEpoch};
 use crate::record::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::runtime::disk::{File, OpenMode, is_full};
 use crate::runtime::memory::Piece;
@@ -451,8 +451,6 @@ struct Writing<'a> {
     files: Vec<File>,
     syncs_all: bool,
     directories: BTreeSet<PathBuf>,
-    /// Topics whose link is there.
-    topics: BTreeSet<TopicId>,
     segments: u64,
     bytes: u64,
     deleted: u64,
@@ -469,12 +467,12 @@ async fn write_all(
         files: Vec::new(),
         syncs_all: false,
         directories: BTreeSet::new(),
-        topics: BTreeSet::new(),
         segments: 0,
         bytes: 0,
         deleted: 0,
     });
-    let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| write_logs(runtime, dir, &writing));
+    let maker = directories::Maker::default();
+    let writers = (0..WRITES_IN_FLIGHT_MAX).map(|_| write_logs(runtime, dir, &writing, &maker));
     let results = join_all(writers).await;
     let writing = writing.into_inner();
     for result in results {
@@ -502,6 +500,7 @@ async fn write_logs(
     runtime: &Runtime,
     dir: &Path,
     writing: &RefCell<Writing<'_>>,
+    maker: &directories::Maker,
 ) -> Result<(), ReplayError> {
     loop {
         let Some(log) = writing.borrow_mut().logs.next() else { return Ok(()) };
@@ -517,11 +516,7 @@ async fn write_logs(
         log.drop_below_start();
         let pending = std::mem::take(&mut log.pending);
         if pending.iter().any(Pending::is_due) {
-            // Most partitions have their directory, and a topic needs its link once.
-            if writing.borrow_mut().topics.insert(id.topic) {
-                let made = directories::make(runtime, dir, id, &log.state.topic).await;
-                made.map_err(failed(dir))?;
-            }
+            maker.make(runtime, dir, id, &log.state.topic).await.map_err(failed(dir))?;
             writing.borrow_mut().directories.extend(directories::holders(dir, id));
         }
         for segment in pending.into_iter().filter(Pending::is_due) {
@@ -547,7 +542,7 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
         let message = "the journal lacks the beginning of a block that is to be written again";
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
-    let file = open_or_create(runtime, path).await?;
+    let file = runtime.disk().open(path, OpenMode::CREATE_DIRECT).await?;
     let mut offset = u64::from(pending.from);
     for part in pending.bytes.chunks(WRITE_BYTES_MAX) {
         let mut buffer = AlignedBuf::zeroed(block_ceil(part.len() as u64) as usize);
@@ -560,19 +555,6 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
         file.set_len(offset).await?;
     }
     Ok(file)
-}
-
-/// Opens a segment, or makes it and its directory.
-async fn open_or_create(runtime: &Runtime, path: &Path) -> io::Result<File> {
-    match runtime.disk().open(path, OpenMode::WRITE_DIRECT).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(own) = path.parent() {
-                runtime.disk().create_dir_all(own).await?;
-            }
-            runtime.disk().open(path, OpenMode::CREATE_DIRECT).await
-        }
-        opened => opened,
-    }
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> ReplayError + '_ {
