@@ -120,6 +120,8 @@ impl FileSystem {
             Change::Remove { dir, name } => {
                 self.dir_mut(*dir).remove(name);
             }
+            // No file system gives what was never made a second name.
+            Change::Rename { inode, .. } if self.node(*inode).is_none() => {}
             Change::Rename { from, to, inode } => {
                 let source = self.dir_mut(from.0);
                 if source.get(&from.1) == Some(inode) {
