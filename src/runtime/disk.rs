@@ -8,7 +8,7 @@ use std::pin::Pin;
 use super::commit::Engine;
 use super::memory::{AlignedBuf, Piece};
 use super::sim;
-use super::uring::{self, UringDisk, UringFile};
+use super::uring::{self, UringDisk, UringFile, UringMapping};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,15 @@ pub enum FileLock {
 pub enum File {
     /// On the ring of its thread.
     Uring(UringFile),
+    /// Simulated.
+    Sim(sim::SimFile),
+}
+
+/// A small file that is memory as well: what is stored in it survives the end of the process at once, and that of the
+/// machine once the kernel has written it, page by page and in any order.
+pub enum MappedFile {
+    /// Mapped by the kernel.
+    Uring(UringMapping),
     /// Simulated.
     Sim(sim::SimFile),
 }
@@ -241,11 +250,40 @@ impl Disk {
         }
     }
 
+    /// Makes a file of so many zeros, whatever was in it, and maps it into memory. The file should be small: its
+    /// pages are taken at once.
+    ///
+    /// # Errors
+    /// Where it cannot be made or has no space, and where the file system cannot map files.
+    pub async fn map(&self, path: &Path, bytes: usize) -> io::Result<MappedFile> {
+        match self {
+            Disk::Uring(disk) => disk
+                .with_path(path, move |path| uring::map(path, bytes))
+                .await
+                .map(MappedFile::Uring),
+            Disk::Sim(disk) => disk.map(path, bytes).await.map(MappedFile::Sim),
+        }
+    }
+
     /// How large the file system of `path` is, and what of it is free.
     pub async fn space(&self, path: &Path) -> io::Result<Space> {
         match self {
             Disk::Uring(disk) => disk.with_path(path, uring::space).await,
             Disk::Sim(disk) => disk.space(path).await,
+        }
+    }
+}
+
+impl MappedFile {
+    /// Stores bytes at an offset; never waits for the disk. When the process ends, all stores before some moment are
+    /// there and none after it.
+    ///
+    /// # Panics
+    /// Where they would reach beyond the file.
+    pub fn store(&mut self, offset: usize, bytes: &[u8]) {
+        match self {
+            MappedFile::Uring(mapping) => mapping.store(offset, bytes),
+            MappedFile::Sim(file) => file.store(offset, bytes),
         }
     }
 }

@@ -497,12 +497,13 @@ fn run(seed: u64, load: Load, total: &mut Total) -> Result<(), String> {
 /// Runs until there were enough different images.
 fn checked(load: Load) -> Total {
     let mut total = Total::default();
-    let mut seed = 0;
+    // Not every seed leaves files of old segments behind; these do.
+    let mut seed = 2;
     while total.distinct.len() < DISTINCT_MIN {
         seed += 1;
         run(seed, load, &mut total).unwrap_or_else(|error| panic!("{error}"));
     }
-    println!("{seed} runs");
+    println!("seeds 3 to {seed}");
     total
 }
 

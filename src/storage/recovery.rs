@@ -23,7 +23,8 @@ use crate::storage::directory::{
     partition_dir, superblock_path, topics_dir,
 };
 use crate::storage::journal::{
-    JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, scan, slots,
+    JournalIdentity, ScanError, ScanReport, Sequence, parse_file_name, parse_mirror_name, scan,
+    slots,
 };
 use crate::storage::leftovers::Leftovers;
 use crate::storage::log::LogState;
@@ -339,7 +340,10 @@ async fn remove_dead_files(
 
 /// The slot that a file among the journals belongs to.
 fn slot_of(name: &str) -> Option<u16> {
-    parse_file_name(name).map(|(slot, _)| slot).or_else(|| reserve::slot_of(name))
+    parse_file_name(name)
+        .map(|(slot, _)| slot)
+        .or_else(|| parse_mirror_name(name))
+        .or_else(|| reserve::slot_of(name))
 }
 
 /// The directories of topics that the metadata does not know: their deletion was under way when the

@@ -17,10 +17,12 @@ use crate::runtime::sync::oneshot;
 
 /// Linux's number of EIO, so that callers see what they would see there.
 const EIO: i32 = 5;
-/// How many times its usual time a slow operation takes.
-const SLOW_FACTOR: u64 = 100;
 /// The same of EMFILE.
 const EMFILE: i32 = 24;
+/// How many times its usual time a slow operation takes.
+const SLOW_FACTOR: u64 = 100;
+/// How likely it is that the kernel writes a mapped file after a store.
+const WRITTEN_BACK: f64 = 0.3;
 
 /// The simulated arm of [`Disk`](crate::runtime::disk::Disk).
 #[derive(Clone)]
@@ -292,6 +294,13 @@ impl SimDisk {
         drop(file);
         self.rename(&temporary, path).await?;
         self.sync_dir(path.parent().unwrap_or(Path::new(""))).await
+    }
+
+    pub(in crate::runtime) async fn map(&self, path: &Path, bytes: usize) -> io::Result<SimFile> {
+        let file = self.open(path, OpenMode::CREATE).await?;
+        file.write_at(vec![Piece::Vec(vec![0; bytes])], 0).await?;
+        file.set_len(bytes as u64).await?;
+        Ok(file)
     }
 
     pub(in crate::runtime) async fn space(&self, path: &Path) -> io::Result<Space> {
@@ -655,6 +664,25 @@ impl SimFile {
                 Ok(())
             })
             .await
+    }
+
+    /// A store into memory, which no fault of the disk reaches; now and then the kernel writes what there is.
+    pub(in crate::runtime) fn store(&self, offset: usize, bytes: &[u8]) {
+        if self.core.disk.check_alive().is_err() {
+            return;
+        }
+        let (inode, offset) = (self.core.inode, offset as u64);
+        let world = &self.host().world;
+        world.record("store", offset, bytes.len() as u64);
+        let mut device = self.host().device.borrow_mut();
+        let length = device.live.file(inode).map_or(0, FileData::len);
+        assert!(offset + bytes.len() as u64 <= length, "a store reaches beyond its file");
+        let payload = Payload::new(offset, bytes.to_vec());
+        device.take_completed(Change::Write { inode, offset, payload });
+        if world.chance(WRITTEN_BACK) {
+            let written = device.covered(Sync::File(inode));
+            device.settle(written);
+        }
     }
 
     pub(in crate::runtime) fn is_shared(&self) -> bool {

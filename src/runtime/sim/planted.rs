@@ -43,6 +43,10 @@ pub enum Planted {
     CutAtCorruption,
     /// A journal never syncs the directory in which its files were made.
     SkipDirectorySync,
+    /// The mirror lets go of a frame when it is sent, not when it is written.
+    LetGoEarly,
+    /// What the mirror has counts as accepted, whatever is missing before it.
+    TrustMirror,
 }
 
 thread_local! {

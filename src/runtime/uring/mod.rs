@@ -17,6 +17,8 @@ mod executor;
 mod file;
 #[expect(unsafe_code, reason = "clocks and random bytes")]
 mod handle;
+#[expect(unsafe_code, reason = "maps a file and writes into it")]
+mod mapping;
 #[expect(unsafe_code, reason = "gives the kernel addresses of held buffers")]
 mod net;
 mod operation;
@@ -46,6 +48,7 @@ pub(in crate::runtime) use driver::Source;
 pub use executor::{ExecutorSpec, ExecutorThread, start};
 pub(in crate::runtime) use file::UringFile;
 pub(in crate::runtime) use handle::UringHandle;
+pub(in crate::runtime) use mapping::{UringMapping, map};
 pub(in crate::runtime) use net::{UringDetached, UringListener, UringNet, UringStream};
 pub use receive_pool::PoolBytes;
 pub(in crate::runtime) use wake::WakeFlag;

@@ -239,15 +239,16 @@ fn every_crash_image_keeps_the_promises() {
         ("stale frames", total.stale_frames),
         ("partial entries", total.partial_entries),
         ("covered holes", total.covered_holes),
+        ("mirrored frames", total.mirrored_frames),
     ] {
         assert!(count > 0, "no image had {name}: {total:?}");
     }
 }
 
-/// True if some crash image of a run with the bug breaks a promise.
-fn is_found(bug: Planted) -> bool {
+/// True if some crash image of a run with the bug, in which so many entries of ten are durable, breaks a promise.
+fn is_found(bug: Planted, durable_of_ten: u64) -> bool {
     let breaks = |seed| {
-        let (model, recording, _) = record(seed, 200, 8);
+        let (model, recording, _) = record(seed, 200, durable_of_ten);
         let world = World::new(seed, SimOptions::instant());
         recording
             .crash_images(policy(seed))
@@ -258,17 +259,27 @@ fn is_found(bug: Planted) -> bool {
 
 #[test]
 fn acknowledging_before_the_sync_is_found() {
-    assert!(is_found(Planted::AcknowledgeBeforeSync));
+    assert!(is_found(Planted::AcknowledgeBeforeSync, 8));
 }
 
 #[test]
 fn accepting_a_stale_frame_is_found() {
-    assert!(is_found(Planted::AcceptStaleFrame));
+    assert!(is_found(Planted::AcceptStaleFrame, 8));
 }
 
 #[test]
 fn skipping_the_directory_sync_is_found() {
-    assert!(is_found(Planted::SkipDirectorySync));
+    assert!(is_found(Planted::SkipDirectorySync, 8));
+}
+
+#[test]
+fn letting_go_of_the_mirror_early_is_found() {
+    assert!(is_found(Planted::LetGoEarly, 1));
+}
+
+#[test]
+fn trusting_the_mirror_behind_a_gap_is_found() {
+    assert!(is_found(Planted::TrustMirror, 5));
 }
 
 /// What the last whole frame proves to have been durable: only what came later, in flight together

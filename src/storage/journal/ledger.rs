@@ -10,6 +10,9 @@
 
 use std::collections::VecDeque;
 
+#[cfg(test)]
+use crate::runtime::sim::{Planted, is_planted};
+
 use super::entry::Sequence;
 
 /// How a frame goes out.
@@ -30,6 +33,7 @@ struct Flight {
     way: Way,
     durable: bool,
     accepted: bool,
+    mirrored: bool,
     written: bool,
 }
 
@@ -51,6 +55,8 @@ pub struct Ledger {
     durable_in_flight: usize,
     submitted: Sequence,
     accepted: Sequence,
+    /// Entries that were not submitted and that the mirror has.
+    mirrored: Sequence,
     written: Sequence,
     durable: Sequence,
     /// Demanded sequences that wait for a sync, ascending.
@@ -119,7 +125,8 @@ impl Ledger {
         let way = if durable && self.dirty.is_empty() { Way::Commit } else { Way::Write };
         self.submitted = last;
         self.durable_in_flight += usize::from(durable);
-        self.flights.push_back(Flight { last, way, durable, accepted: false, written: false });
+        let (accepted, mirrored, written) = (false, false, false);
+        self.flights.push_back(Flight { last, way, durable, accepted, mirrored, written });
         if way == Way::Write {
             match self.dirty.iter_mut().find(|(dirty, _)| *dirty == file) {
                 Some((_, through)) => *through = last,
@@ -146,10 +153,37 @@ impl Ledger {
         if let Some(flight) = self.flight(id) {
             flight.accepted = true;
         }
-        let run = self.flights.iter().take_while(|flight| flight.accepted);
-        if let Some(last) = run.last() {
-            self.accepted = self.accepted.max(last.last);
+        self.advance_accepted();
+    }
+
+    /// The mirror has all of a frame that was submitted, until it is written.
+    pub fn is_mirrored(&mut self, id: FlightId) {
+        if let Some(flight) = self.flight(id) {
+            flight.mirrored = true;
         }
+        self.advance_accepted();
+    }
+
+    /// The mirror has everything up to here that was not submitted yet.
+    pub fn mirrored(&mut self, through: Sequence) {
+        self.mirrored = through;
+        self.advance_accepted();
+    }
+
+    /// Recovery reads the files as far as they go without a gap, and goes on in the mirror from there: a frame in the
+    /// files behind one that only the mirror has is not reached.
+    fn advance_accepted(&mut self) {
+        let in_files = self.flights.iter().take_while(|flight| flight.accepted).count();
+        let in_mirror = self.flights.iter().skip(in_files).take_while(|flight| flight.mirrored);
+        let count = in_files + in_mirror.count();
+        #[cfg(test)]
+        let count = if is_planted(Planted::TrustMirror) { self.flights.len() } else { count };
+        let through = match count.checked_sub(1).and_then(|last| self.flights.get(last)) {
+            _ if count == self.flights.len() => self.submitted.max(self.mirrored),
+            Some(flight) => flight.last,
+            None => Sequence::NONE,
+        };
+        self.accepted = self.accepted.max(through);
     }
 
     /// A frame has completed without an error.
@@ -286,6 +320,31 @@ mod tests {
         assert_eq!(ledger.durable_through(), Sequence(4));
         ledger.demand_durable(Sequence(4));
         assert_eq!(ledger.next_sync(), None);
+    }
+
+    #[test]
+    fn the_mirror_counts_behind_what_the_files_have() {
+        let mut ledger = Ledger::default();
+        ledger.mirrored(Sequence(2));
+        assert_eq!(watermarks(&ledger), [2, 0, 0]);
+        let (one, _) = ledger.submit(Sequence(3), false, 0);
+        assert_eq!(watermarks(&ledger), [2, 0, 0], "the third came too late for the mirror");
+        ledger.accepted(one);
+        assert_eq!(watermarks(&ledger), [3, 0, 0]);
+        let (two, _) = ledger.submit(Sequence(4), false, 0);
+        ledger.is_mirrored(two);
+        assert_eq!(watermarks(&ledger), [4, 0, 0]);
+        let (three, _) = ledger.submit(Sequence(5), false, 0);
+        ledger.accepted(three);
+        assert_eq!(watermarks(&ledger), [4, 0, 0], "the files may lack the fourth");
+        ledger.mirrored(Sequence(6));
+        assert_eq!(watermarks(&ledger), [4, 0, 0]);
+        ledger.accepted(two);
+        assert_eq!(watermarks(&ledger), [6, 0, 0]);
+        for id in [one, two, three] {
+            ledger.completed(id);
+        }
+        assert_eq!(watermarks(&ledger), [6, 5, 0]);
     }
 
     #[test]

@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tracing::info;
+
 use crate::model::units::{BLOCK, KIB, MIB};
 use crate::runtime::disk::{File, OpenMode};
 #[cfg(test)]
 use crate::runtime::sim::{Planted, is_planted};
 use crate::runtime::{AlignedBuf, Lane, Runtime};
 
+use super::mirror::Mirror;
 use super::options::{JournalOptions, file_path, parse_file_name};
 use super::writer::Journal;
 
@@ -78,8 +81,15 @@ impl Journal {
                 disk.sync_dir(parent).await.map_err(at("syncing", parent))?;
             }
         }
+        let mirror = match Mirror::open(runtime, &options).await {
+            Ok(mirror) => Some(mirror),
+            Err(error) => {
+                info!(dir = %options.dir.display(), %error, "records that need not be on disk are written at once: no mirror can be had");
+                None
+            }
+        };
         let files: Rc<[File]> = files.into();
-        let journal = Journal::start(runtime, options, Rc::clone(&files), zeroed.clone());
+        let journal = Journal::start(runtime, options, Rc::clone(&files), zeroed.clone(), mirror);
         if fresh {
             let ahead = journal.clone();
             let machine = runtime.clone();

@@ -7,6 +7,7 @@ use crate::model::units::{BLOCK, MIB, block_floor};
 use crate::storage::directory;
 
 use super::frame::JournalIdentity;
+use super::mirror::SIDE_PAYLOAD_BYTES_MAX;
 
 /// A share of `journal.bytes` is cut into so many files: what a checkpoint covers comes back in
 /// eighths.
@@ -32,6 +33,8 @@ pub struct JournalOptions {
     pub frame_bytes_max: usize,
     /// What is zeroed before the journal is open, in bytes.
     pub zeroed_at_start_bytes: u64,
+    /// Entries of one frame that are kept in the mirror at most, in bytes.
+    pub mirror_bytes_max: usize,
 }
 
 impl JournalOptions {
@@ -45,6 +48,7 @@ impl JournalOptions {
             file_count: FILE_COUNT,
             frame_bytes_max: JournalOptions::frame_bytes_max(file_bytes),
             zeroed_at_start_bytes: JOURNAL_ZEROED_AT_START_BYTES as u64,
+            mirror_bytes_max: SIDE_PAYLOAD_BYTES_MAX,
         }
     }
 
@@ -63,7 +67,8 @@ impl JournalOptions {
     /// The same journal with files of another size and number, as the simulator wants them small.
     pub fn with_files(self, file_bytes: u64, file_count: u16) -> JournalOptions {
         let frame_bytes_max = JournalOptions::frame_bytes_max(file_bytes);
-        JournalOptions { file_bytes, file_count, frame_bytes_max, ..self }
+        let mirror_bytes_max = frame_bytes_max / 4;
+        JournalOptions { file_bytes, file_count, frame_bytes_max, mirror_bytes_max, ..self }
     }
 
     fn frame_bytes_max(file_bytes: u64) -> usize {
@@ -75,6 +80,16 @@ impl JournalOptions {
 /// The path of one file of a slot.
 pub(super) fn file_path(dir: &Path, slot: u16, file: u16) -> PathBuf {
     dir.join(format!("{slot}-{file}.journal"))
+}
+
+/// The path of a slot's mirror.
+pub(super) fn mirror_path(dir: &Path, slot: u16) -> PathBuf {
+    dir.join(format!("{slot}.mirror"))
+}
+
+/// The slot in a mirror's name; `None` for every other name.
+pub fn parse_mirror_name(name: &str) -> Option<u16> {
+    name.strip_suffix(".mirror")?.parse().ok()
 }
 
 /// The slot and the index in a file's name; `None` for every other name.
@@ -105,8 +120,14 @@ mod tests {
         let path = file_path(Path::new("/d"), 12, 3);
         assert_eq!(path.to_str(), Some("/d/12-3.journal"));
         assert_eq!(parse_file_name("12-3.journal"), Some((12, 3)));
-        for name in ["12.journal", "1-2.log", "a-1.journal", "1-70000.journal"] {
+        for name in ["12.journal", "1-2.log", "a-1.journal", "1-70000.journal", "1.mirror"] {
             assert_eq!(parse_file_name(name), None, "{name}");
+        }
+        let path = mirror_path(Path::new("/d"), 12);
+        assert_eq!(path.to_str(), Some("/d/12.mirror"));
+        assert_eq!(parse_mirror_name("12.mirror"), Some(12));
+        for name in ["12-3.journal", "12.reserve", "a.mirror", "70000.mirror"] {
+            assert_eq!(parse_mirror_name(name), None, "{name}");
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct ScanReport {
     pub partial_entries: u64,
     /// Holes below the first wanted sequence.
     pub covered_holes: u64,
+    /// Frames that only the mirror had, as far as they were accepted.
+    pub mirrored_frames: u64,
 }
 
 impl ScanReport {
@@ -44,5 +46,6 @@ impl ScanReport {
         self.misdirected_frames += other.misdirected_frames;
         self.partial_entries += other.partial_entries;
         self.covered_holes += other.covered_holes;
+        self.mirrored_frames += other.mirrored_frames;
     }
 }

@@ -11,7 +11,8 @@ use crate::runtime::{AlignedBuf, Lane, Runtime};
 
 use super::entry::{Entry, Sequence};
 use super::frame::JournalIdentity;
-use super::options::{file_path, parse_file_name};
+use super::mirror;
+use super::options::{file_path, mirror_path, parse_file_name};
 use super::report::ScanReport;
 use super::walk::{Place, VisitError, Walk, WalkError};
 
@@ -98,14 +99,42 @@ pub async fn scan(
             buffers.push(buffer);
         }
     }
+    let kept = read_mirror(runtime, &mirror_path(dir, identity.slot)).await?;
+    if let Some((bytes, _)) = &kept {
+        for mirrored in mirror::read(bytes, &identity) {
+            walk.mirrored(&mirrored, &mut visit)
+                .map_err(|error| placed(dir, identity.slot, error))?;
+        }
+    }
     let report = walk.finish().map_err(|error| placed(dir, identity.slot, error))?;
-    for (index, file, _) in files {
-        file.sync_data().await.map_err(|source| ScanError::Io {
-            path: file_path(dir, identity.slot, index),
-            source,
-        })?;
+    let files =
+        files.into_iter().map(|(index, file, _)| (file_path(dir, identity.slot, index), file));
+    let mirror = kept.map(|(_, file)| (mirror_path(dir, identity.slot), file));
+    for (path, file) in files.chain(mirror) {
+        file.sync_data().await.map_err(|source| ScanError::Io { path, source })?;
+    }
+    if report.mirrored_frames > 0 {
+        // The files' names are durable; the mirror's need not be.
+        let failed = |source| ScanError::Io { path: dir.to_owned(), source };
+        runtime.disk().sync_dir(dir).await.map_err(failed)?;
     }
     Ok(report)
+}
+
+/// The mirror's bytes, and the file to be synced; none if there is none.
+async fn read_mirror(
+    runtime: &Runtime,
+    path: &Path,
+) -> Result<Option<(AlignedBuf, File)>, ScanError> {
+    let failed = |source| ScanError::Io { path: path.to_owned(), source };
+    let file = match runtime.disk().open(path, OpenMode::READ).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
+    let (buffer, read) = file.read_at(AlignedBuf::zeroed(mirror::FILE_BYTES), 0).await;
+    // What is behind the end of a file that was cut is zeros here, and no head.
+    read.map_err(failed)?;
+    Ok(Some((buffer, file)))
 }
 
 type Reading = oneshot::Receiver<io::Result<(AlignedBuf, usize)>>;
@@ -154,7 +183,10 @@ async fn files_in_order(
 
 /// Gives a judgement the paths of the files that it is about.
 fn placed(dir: &Path, slot: u16, error: WalkError) -> ScanError {
-    let path = |place: &Place| file_path(dir, slot, place.file);
+    let path = |place: &Place| match place.file {
+        Place::MIRROR => mirror_path(dir, slot),
+        file => file_path(dir, slot, file),
+    };
     match error {
         WalkError::Corrupt { missing, at, evidence } => ScanError::Corrupt {
             missing,

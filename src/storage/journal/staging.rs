@@ -27,6 +27,8 @@ pub struct StagedFrame {
     pub first: Sequence,
     /// Somebody waits until an entry in it is durable.
     pub durable: bool,
+    /// It has been kept back for long enough.
+    pub due: bool,
 }
 
 impl StagedFrame {
@@ -136,6 +138,18 @@ impl Staging {
         }
     }
 
+    /// The frame that takes more entries, if no other waits before it.
+    pub fn only(&self) -> Option<&StagedFrame> {
+        self.frames.front().filter(|_| self.frames.len() == 1)
+    }
+
+    /// Makes the frame that begins with a sequence one that is not kept back any longer.
+    pub fn make_due(&mut self, first: Sequence) {
+        if let Some(frame) = self.frames.iter_mut().find(|frame| frame.first == first) {
+            frame.due = true;
+        }
+    }
+
     fn open_frame(&mut self) {
         let buffer = self.spare.pop().unwrap_or_else(|| AlignedBuf::zeroed(self.frame_bytes_max));
         self.frames.push_back(StagedFrame {
@@ -144,6 +158,7 @@ impl Staging {
             entry_count: 0,
             first: self.next,
             durable: false,
+            due: false,
         });
     }
 

@@ -3,7 +3,8 @@
 //! A fixed crew of tasks takes frames from the staging ring while fewer than the allowed commits
 //! are in flight; a commit goes out beside another one only with much in it. An append wakes
 //! one of them, which runs at the end of the tick: every append of the tick, and everything that
-//! arrives while commits are in flight, shares the next frame. There is no timer.
+//! arrives while commits are in flight, shares the next frame. No commit waits for a timer; a frame that nobody
+//! waits for on disk is kept in the mirror for a while.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -24,8 +25,12 @@ use super::files::{Files, NoSlot};
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::gauges::JournalGauges;
 use super::ledger::{FlightId, Ledger, SyncPass, Way};
+use super::mirror::{Kept, Mirror};
 use super::options::JournalOptions;
 use super::staging::Staging;
+
+/// How long a frame is kept in the mirror before it is sent: about as much of such records is lost with the power.
+const KEPT_BACK_MAX: Duration = Duration::from_millis(10);
 
 /// The journal has failed: nothing is acknowledged any more, and nothing is retried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +72,8 @@ pub struct JournalStats {
     pub pieces: u64,
     /// Writes that the kernel did not consume inline.
     pub writes_deferred: u64,
+    /// Frames that were kept in the mirror first.
+    pub frames_mirrored: u64,
     /// Times a frame found every file full.
     pub waits_for_release: u64,
     /// Times a frame found its file not yet zeroed.
@@ -84,6 +91,8 @@ struct State {
     staging: Staging,
     files: Files,
     ledger: Ledger,
+    /// None where the file system cannot have one.
+    mirror: Option<Mirror>,
     previous_crc: u32,
     /// Everything before is covered by a checkpoint.
     released: Sequence,
@@ -113,8 +122,18 @@ pub struct Journal(Rc<Shared>);
 
 /// What a task of the crew does next.
 enum Job {
-    Frame { id: FlightId, way: Way, buffer: AlignedBuf, bytes: usize, file: u16, offset: u64 },
+    Frame(Outgoing),
     Sync(SyncPass),
+}
+
+/// A frame that is submitted.
+struct Outgoing {
+    id: FlightId,
+    way: Way,
+    buffer: AlignedBuf,
+    bytes: usize,
+    file: u16,
+    offset: u64,
 }
 
 impl Journal {
@@ -124,12 +143,14 @@ impl Journal {
         options: JournalOptions,
         files: Rc<[File]>,
         zeroed: Vec<u64>,
+        mirror: Option<Mirror>,
     ) -> Journal {
         let frame_bytes_max = options.frame_bytes_max;
         let state = State {
             staging: Staging::new(frame_bytes_max),
             files: Files::new(options.file_bytes, frame_bytes_max as u64, zeroed),
             ledger: Ledger::default(),
+            mirror,
             previous_crc: options.identity.chain_seed(),
             released: Sequence::FIRST,
             poisoned: None,
@@ -288,6 +309,7 @@ impl Journal {
             if self.has_room(bytes) {
                 return Ok(());
             }
+            self.send_kept();
             changed.await;
         }
     }
@@ -444,6 +466,9 @@ impl Journal {
         if let Some(pass) = state.ledger.next_sync() {
             return Some(Job::Sync(pass));
         }
+        if self.keep_back(state) {
+            return None;
+        }
         let front = state.staging.front()?;
         let may_go = if front.durable {
             match state.ledger.durable_in_flight() {
@@ -486,12 +511,63 @@ impl Journal {
         frame[FRAME_HEADER_BYTES + staged.payload_bytes..].fill(0);
         state.previous_crc = frame::seal(frame, &header);
         let (id, way) = state.ledger.submit(staged.last(), staged.durable, slot.file);
+        if state.mirror.as_ref().is_some_and(|mirror| mirror.holds(&staged)) {
+            state.ledger.is_mirrored(id);
+        }
+        #[cfg(test)]
+        if is_planted(Planted::LetGoEarly)
+            && let Some(mirror) = &mut state.mirror
+        {
+            mirror.let_go(staged.last());
+        }
         state.stats.frame_bytes += bytes as u64;
         state.stats.payload_bytes += staged.payload_bytes as u64;
         state.stats.pieces += u64::from(staged.entry_count);
         self.0.room.notify_all();
         let (file, offset) = (slot.file, slot.offset);
-        Some(Job::Frame { id, way, buffer: staged.buffer, bytes, file, offset })
+        Some(Job::Frame(Outgoing { id, way, buffer: staged.buffer, bytes, file, offset }))
+    }
+
+    /// Keeps the open frame in the mirror, if nobody waits for it on disk and it has not been there for long: true if
+    /// it is not to be sent now.
+    fn keep_back(&self, state: &mut State) -> bool {
+        let Some(frame) = state.staging.only().filter(|frame| !frame.durable && !frame.due) else {
+            return false;
+        };
+        let Some(kept) = state.mirror.as_mut().and_then(|mirror| mirror.keep(frame)) else {
+            return false;
+        };
+        let (first, last) = (frame.first, frame.last());
+        if kept == Kept::Anew {
+            state.stats.frames_mirrored += 1;
+            self.send_later(first);
+        }
+        if kept != Kept::Already {
+            state.ledger.mirrored(last);
+            self.advance(state);
+        }
+        true
+    }
+
+    /// Sends the frame that begins with this sequence when its time in the mirror is over.
+    fn send_later(&self, first: Sequence) {
+        let (runtime, shared) = (self.0.runtime.clone(), Rc::downgrade(&self.0));
+        self.0.runtime.spawn(Lane::Hot, async move {
+            runtime.sleep(KEPT_BACK_MAX).await;
+            if let Some(shared) = shared.upgrade() {
+                shared.state.borrow_mut().staging.make_due(first);
+                Journal(shared).wake();
+            }
+        });
+    }
+
+    /// Sends what is kept back, because somebody waits for the room that it takes.
+    fn send_kept(&self) {
+        let staging = &mut self.0.state.borrow_mut().staging;
+        if let Some(first) = staging.only().map(|frame| frame.first) {
+            staging.make_due(first);
+            self.wake();
+        }
     }
 
     async fn perform(&self, job: Job) {
@@ -508,7 +584,7 @@ impl Journal {
                 state.stats.syncs += 1;
                 self.advance(state);
             }
-            Job::Frame { id, way, buffer, bytes, file, offset } => {
+            Job::Frame(Outgoing { id, way, buffer, bytes, file, offset }) => {
                 let target = &self.0.files[usize::from(file)];
                 let commits = way == Way::Commit;
                 #[cfg(test)]
@@ -535,6 +611,9 @@ impl Journal {
                 let state = &mut *self.0.state.borrow_mut();
                 state.staging.give_back(buffer);
                 state.ledger.completed(id);
+                if let Some(mirror) = &mut state.mirror {
+                    mirror.let_go(state.ledger.written_through());
+                }
                 if way == Way::Commit {
                     state.stats.commits += 1;
                     if let Some(observer) = &state.observer {

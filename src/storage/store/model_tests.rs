@@ -440,7 +440,7 @@ fn live_in(world: &World, ops: usize, faults: bool) -> Tally {
     while done < ops {
         if faults && choice(world, 3) == 0 {
             let (fault, passing) =
-                [(Fault::WriteError, 400), (Fault::SyncError, 3), (Fault::ShortWrite, 400)]
+                [(Fault::WriteError, 400), (Fault::SyncError, 3), (Fault::ShortWrite, 200)]
                     [choice(world, 3) as usize];
             host.faults().strike_after(fault, choice(world, passing));
         }

@@ -204,8 +204,9 @@ fn cold(world: &World, host: &Host, delay: Duration) -> (Runtime, Store, Log) {
 #[test]
 fn who_reads_a_segment_that_goes_gets_all_of_it_or_hears_that_it_is_gone() {
     let (mut served, mut refused) = (0, 0);
-    for step in 0..50 {
-        let world = World::new(step.into(), SimOptions::default());
+    for seed in 0..200 {
+        let world = World::new(seed.into(), SimOptions::default());
+        let step = seed % 50;
         let (runtime, store, log) = cold(&world, &world.host(), Duration::ZERO);
         let reading = log.clone();
         let (sender, receiver) = crate::runtime::sync::oneshot::channel();
