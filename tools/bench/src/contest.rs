@@ -92,6 +92,9 @@ impl Contest<'_> {
             for step in &self.file.steps {
                 for contender in &order {
                     settle(&self.place.data_dir);
+                    for (seat, server) in &servers {
+                        server.pause(*seat != contender.seat())?;
+                    }
                     let server = server_of(&mut servers, **contender)?;
                     let note = format!("{} of {}", repetition + 1, self.repetitions);
                     stage.live.note(&note);
@@ -115,7 +118,7 @@ impl Contest<'_> {
     fn method(&self, servers: &[(Seat, Server)], lacks: &[String]) -> String {
         let own_group = servers.iter().all(|(_, server)| server.cgroup().is_some());
         let mut method = format!(
-            "{} interleaved repetitions, medians [smallest – largest]; all systems run throughout, the others idle; what one has left in the page cache is written to the disk before the next is measured; CPU and memory by {}; cores are shared with the tool",
+            "{} interleaved repetitions, medians [smallest – largest]; all systems stay in memory, those that are not measured stopped; what one has left in the page cache is written to the disk before the next is measured; CPU and memory by {}; cores are shared with the tool",
             self.repetitions,
             if own_group { "control group" } else { "process" }
         );

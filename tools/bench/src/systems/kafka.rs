@@ -35,6 +35,7 @@ pub fn set_up(
     let libs = libs()?;
     let class_path = format!("{}/*", libs.display());
     let properties = directory.join("server.properties");
+    // The last one: a broker that was paused while others were measured is not to be fenced for it.
     let mut settings = format!(
         "process.roles=broker,controller\nnode.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller_port}\n\
@@ -45,7 +46,8 @@ pub fn set_up(
          log.dirs={}\noffsets.topic.replication.factor=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
          share.coordinator.state.topic.replication.factor=1\n\
-         share.coordinator.state.topic.min.isr=1\n",
+         share.coordinator.state.topic.min.isr=1\n\
+         broker.session.timeout.ms=600000\n",
         directory.join("data").display()
     );
     for setting in &place.kafka_overrides {

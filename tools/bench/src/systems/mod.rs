@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ::klamm::client::Address;
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clock::{Clock, nanos};
 use crate::compare::Durability;
@@ -246,10 +247,21 @@ impl Server {
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
+    /// Gives it no time at all, or lets it go on: even a system that nobody talks to has its timers.
+    pub fn pause(&self, paused: bool) -> Result<()> {
+        self.signal(if paused { Signal::STOP } else { Signal::CONT })
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let Some(child) = &self.child else { return Ok(()) };
+        Ok(kill_process(Pid::from_child(child), signal)?)
+    }
+
     fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        // One that is paused hears of it when it goes on.
+        self.pause(false)?;
         let Some(child) = &mut self.child else { return Ok(()) };
-        let pid = rustix::process::Pid::from_child(child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         let clock = Clock::start();
         while clock.now() < nanos(STOP_WITHIN) {
             if child.try_wait()?.is_some() {
