@@ -36,8 +36,11 @@ impl Platter {
 
     /// Makes changes durable, given by their numbers in ascending order.
     pub(super) fn settle(&mut self, numbers: &[u64]) {
-        let mut kept = Vec::with_capacity(self.pending.len());
-        for pending in std::mem::take(&mut self.pending) {
+        let Some(&first) = numbers.first() else { return };
+        let from = self.pending.partition_point(|pending| pending.number < first);
+        let later = self.pending.split_off(from);
+        let mut kept = std::mem::take(&mut self.pending);
+        for pending in later {
             if numbers.binary_search(&pending.number).is_ok() {
                 self.supersede(&mut kept, &pending.change);
                 self.durable.apply(&pending.change);
@@ -50,6 +53,10 @@ impl Platter {
 
     /// Before `change` becomes durable: what is older and not durable must not undo it later.
     fn supersede(&mut self, older: &mut Vec<Pending>, change: &Change) {
+        let file = file_of(change);
+        if file.is_some() && older.iter().all(|pending| file_of(&pending.change) != file) {
+            return;
+        }
         let mut kept = Vec::with_capacity(older.len());
         for pending in older.drain(..) {
             match (pending.change.as_ref(), change) {
@@ -94,7 +101,7 @@ impl Platter {
     /// them stops the whole file system, and forgets them or has them after that.
     pub(super) fn abandon(&mut self, numbers: &[u64]) {
         for pending in &mut self.pending {
-            let is_data = matches!(*pending.change, Change::Write { .. } | Change::SetLen { .. });
+            let is_data = file_of(&pending.change).is_some();
             pending.abandoned |= is_data && numbers.binary_search(&pending.number).is_ok();
         }
     }
@@ -105,6 +112,14 @@ impl Platter {
             .iter()
             .filter(|pending| pending.completed && !pending.abandoned && wanted(&pending.change));
         covered.map(|pending| pending.number).collect()
+    }
+}
+
+/// The file whose bytes or length a change is about.
+fn file_of(change: &Change) -> Option<Inode> {
+    match change {
+        Change::Write { inode, .. } | Change::SetLen { inode, .. } => Some(*inode),
+        Change::Create { .. } | Change::Remove { .. } | Change::Rename { .. } => None,
     }
 }
 
@@ -220,10 +235,7 @@ impl Device {
     pub(super) fn covered(&self, sync: Sync) -> Vec<u64> {
         match sync {
             Sync::All => self.platter.covered(|_| true),
-            Sync::File(file) => self.platter.covered(|change| match change {
-                Change::Write { inode, .. } | Change::SetLen { inode, .. } => *inode == file,
-                _ => false,
-            }),
+            Sync::File(file) => self.platter.covered(|change| file_of(change) == Some(file)),
             Sync::Dir(directory) => self.platter.covered(|change| match change {
                 Change::Create { dir, .. } | Change::Remove { dir, .. } => *dir == directory,
                 Change::Rename { to, .. } => to.0 == directory,

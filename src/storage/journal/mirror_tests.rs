@@ -224,6 +224,13 @@ fn a_frame_is_sent_when_its_time_is_over_or_somebody_waits_for_the_disk() {
         assert_eq!((stats.commits, stats.writes, stats.syncs, stats.pieces), (1, 1, 1, 4));
         assert!(runtime.now().saturating_since(began) < Duration::from_millis(20));
 
+        // Nor does what was accepted wait when it has to be durable after all.
+        let small = append(&journal, 1);
+        journal.wait_accepted(small).await.expect("accepted");
+        let began = runtime.now();
+        journal.wait_durable(small).await.expect("durable");
+        assert!(runtime.now().saturating_since(began) < Duration::from_millis(5));
+
         // A large entry does not wait for the time of a small one to be over.
         let small = append(&journal, 1);
         journal.wait_accepted(small).await.expect("accepted");

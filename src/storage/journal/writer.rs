@@ -220,14 +220,13 @@ impl Journal {
     /// Says that a sequence has to become durable, not only accepted. In the tick of its append
     /// this makes its frame a commit; later it brings a sync.
     pub fn demand_durable(&self, sequence: Sequence) {
-        let mut state = self.0.state.borrow_mut();
+        let state = &mut *self.0.state.borrow_mut();
         if sequence > state.ledger.submitted_through() {
             state.staging.demand_durable(sequence);
         } else {
             state.ledger.demand_durable(sequence);
-            drop(state);
-            self.wake();
         }
+        self.wake();
     }
 
     /// The sequence that the next append of a small entry gets.
