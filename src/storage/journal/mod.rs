@@ -25,6 +25,7 @@ mod options;
 mod report;
 mod scan;
 mod staging;
+mod turns;
 mod walk;
 mod writer;
 

@@ -14,6 +14,7 @@ use super::frame::JournalIdentity;
 use super::mirror;
 use super::options::{file_path, mirror_path, parse_file_name};
 use super::report::ScanReport;
+use super::turns::{self, Turn};
 use super::walk::{Place, VisitError, Walk, WalkError};
 
 /// One read.
@@ -61,8 +62,8 @@ pub enum ScanError {
 }
 
 /// Reads the journal of `identity` in `dir` and hands every whole entry from `from` on to `visit`,
-/// in order. When it returns, its files are synced: a killed process may have left frames that no power failure may
-/// take back once somebody has acted on them.
+/// in order. When it returns, the files with them are synced: a killed process may have left frames that no power
+/// failure may take back once somebody has acted on them. Files with nothing to say are only looked at.
 ///
 /// # Errors
 /// Where a file cannot be read or synced, or what is in it is damaged or not this journal's: what was handed out must
@@ -77,9 +78,16 @@ pub async fn scan(
     let mut walk = Walk::new(identity, from);
     // Fresh memory costs as much as the read, so what was walked through is read into again.
     let mut buffers: Vec<AlignedBuf> = Vec::new();
-    let files = files_in_order(runtime, dir, &walk, identity.slot).await?;
-    for &(index, ref file, length) in &files {
+    let mut files = files_in_order(runtime, dir, &walk, identity.slot).await?;
+    choose(&mut files, from.max(Sequence::FIRST));
+    for &JournalFile { index, ref file, length, ref first_frame, is_wanted, .. } in &files {
         walk.begin_file(index, length);
+        if !is_wanted {
+            // It may be another journal's, and that is to be told.
+            walk.feed(first_frame, true, &mut visit)
+                .map_err(|error| placed(dir, identity.slot, error))?;
+            continue;
+        }
         let mut reads = VecDeque::new();
         let mut offset = 0;
         loop {
@@ -107,10 +115,12 @@ pub async fn scan(
         }
     }
     let report = walk.finish().map_err(|error| placed(dir, identity.slot, error))?;
-    let files =
-        files.into_iter().map(|(index, file, _)| (file_path(dir, identity.slot, index), file));
+    let read = files
+        .into_iter()
+        .filter(|file| file.is_wanted)
+        .map(|file| (file_path(dir, identity.slot, file.index), file.file));
     let mirror = kept.map(|(_, file)| (mirror_path(dir, identity.slot), file));
-    for (path, file) in files.chain(mirror) {
+    for (path, file) in read.chain(mirror) {
         file.sync_data().await.map_err(|source| ScanError::Io { path, source })?;
     }
     if report.mirrored_frames > 0 {
@@ -149,13 +159,35 @@ fn read(runtime: &Runtime, file: &File, buffer: AlignedBuf, offset: u64) -> Read
     receiver
 }
 
+/// One of a journal's files.
+struct JournalFile {
+    index: u16,
+    file: File,
+    length: u64,
+    /// What the whole frame at its start says.
+    turn: Option<Turn>,
+    /// The bytes of that, or of what looks like it.
+    first_frame: Vec<u8>,
+    is_wanted: bool,
+}
+
+/// Notes which files are read as a whole.
+fn choose(files: &mut [JournalFile], from: Sequence) {
+    let mut numbered: Vec<&mut JournalFile> = files.iter_mut().collect();
+    numbered.sort_unstable_by_key(|file| file.index);
+    let turns: Vec<_> = numbered.iter().map(|file| (file.index, file.turn)).collect();
+    for (file, is_wanted) in numbered.into_iter().zip(turns::wanted(&turns, from)) {
+        file.is_wanted = is_wanted;
+    }
+}
+
 /// The slot's files by the generation of the whole frame at their start, those without one last.
 async fn files_in_order(
     runtime: &Runtime,
     dir: &Path,
     walk: &Walk,
     slot: u16,
-) -> Result<Vec<(u16, File, u64)>, ScanError> {
+) -> Result<Vec<JournalFile>, ScanError> {
     let disk = runtime.disk();
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -174,11 +206,14 @@ async fn files_in_order(
         let bytes = Walk::first_frame_bytes(&block[..read]);
         let (frame, result) = file.read_at(AlignedBuf::zeroed(bytes), 0).await;
         let read = result.map_err(failed(&path))?;
-        let generation = walk.generation(&frame[..read]);
-        files.push((generation.is_none(), generation, index, file, length));
+        let turn = walk.turn(&frame[..read]);
+        // A covered turn is known to be this journal's.
+        let first_frame = if turn.is_none() { frame[..read].to_vec() } else { Vec::new() };
+        files.push(JournalFile { index, file, length, turn, first_frame, is_wanted: true });
     }
-    files.sort_by_key(|&(unknown, generation, index, _, _)| (unknown, generation, index));
-    Ok(files.into_iter().map(|(_, _, index, file, length)| (index, file, length)).collect())
+    let generation = |file: &JournalFile| file.turn.map(|turn| turn.generation);
+    files.sort_by_key(|file| (file.turn.is_none(), generation(file), file.index));
+    Ok(files)
 }
 
 /// Gives a judgement the paths of the files that it is about.

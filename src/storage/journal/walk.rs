@@ -1,10 +1,9 @@
 //! Recovery's judgement over a journal's bytes: which frames are the log, where it ends, and
 //! whether that end is a torn tail or corruption. Pure: `scan.rs` feeds it the files in order.
 //!
-//! The files come ordered by the generation of their first frame. The *chain* is the frames from
-//! the first wanted sequence on, each at the place, with the sequence, the generation and the
-//! previous CRC that the one before demands. Where it stops, everything behind is still read: a
-//! frame there of this journal and epoch that was submitted when the first missing sequence was
+//! The files come ordered by the generation of their first frame, without those that have nothing to say (`turns`).
+//! The *chain* is the frames from the first wanted sequence on, each at the place, with the sequence, the generation
+//! and the previous CRC that the one before demands. Where it stops, everything behind is still read: a frame there of this journal and epoch that was submitted when the first missing sequence was
 //! already durable proves that acknowledged bytes are gone, and that is corruption. Otherwise the
 //! rest was never acknowledged, a torn tail, and is dropped. Frames before the first wanted
 //! sequence are covered by a checkpoint: a hole among them harms nobody.
@@ -20,6 +19,7 @@ use super::entry::{self, Entry, EntryError, EntryKind, Sequence};
 use super::frame::{self, Frame, FrameError, FrameHeader, JournalIdentity};
 use super::mirror::Mirrored;
 use super::report::ScanReport;
+use super::turns::Turn;
 use crate::model::{LogId, OwnerEpoch};
 use crate::storage::directory::DirectoryId;
 
@@ -164,12 +164,14 @@ impl Walk {
         bytes.clamp(BLOCK as u64, COMMIT_BYTES_MAX as u64) as usize
     }
 
-    /// The generation of the frame that starts a file, by which the files are ordered; `None` if
+    /// The turn of the frame that starts a file, by which the files are ordered; `None` if
     /// no whole frame of this journal and epoch does. The header alone would not do: it may be the
     /// rest of an earlier turn, with a newer frame written over its end.
-    pub fn generation(&self, first_frame: &[u8]) -> Option<u64> {
+    pub fn turn(&self, first_frame: &[u8]) -> Option<Turn> {
         let header = frame::decode(first_frame).ok()?.header;
-        (header.identity == self.identity && header.file_offset == 0).then_some(header.generation)
+        let FrameHeader { generation, first, .. } = header;
+        (header.identity == self.identity && header.file_offset == 0)
+            .then_some(Turn { generation, first })
     }
 
     /// The next file follows.

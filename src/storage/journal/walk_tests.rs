@@ -96,7 +96,9 @@ impl Pen {
 fn walk(pen: &Pen, from: u64, step: usize) -> Result<(Vec<(u64, usize)>, ScanReport), WalkError> {
     let mut walk = Walk::new(pen.identity, Sequence(from));
     let mut order: Vec<u16> = (0..pen.files.len() as u16).collect();
-    order.sort_by_key(|&file| walk.generation(&pen.files[usize::from(file)]).unwrap_or(u64::MAX));
+    order.sort_by_key(|&file| {
+        walk.turn(&pen.files[usize::from(file)]).map_or(u64::MAX, |turn| turn.generation)
+    });
     let mut seen = Vec::new();
     for file in order {
         walk.begin_file(file, FILE_BYTES);
