@@ -124,16 +124,25 @@ async fn recover_logs(
         directory: directory.meta.directory_id,
         slot_count: config.shard_cpus.len() as u16,
         known: known_logs(&controller.image()),
+        tails_max: settings::tails_max(config),
         removed: Some(controller.removed_before().clone()),
     };
     let recovered =
         recover(runtime, &options).await.map_err(|error| StartError::Recover(error.to_string()))?;
     let (logs, clean) = (recovered.logs.len(), recovered.clean);
-    let ReplayReport { applied, segments, bytes, deleted, read_back, not_arrived, .. } =
+    let ReplayReport { applied, segments, bytes, tails, deleted, read_back, not_arrived, .. } =
         recovered.report;
     info!(
         logs,
-        clean, applied, segments, bytes, deleted, read_back, not_arrived, "storage recovered"
+        clean,
+        applied,
+        segments,
+        bytes,
+        tails,
+        deleted,
+        read_back,
+        not_arrived,
+        "storage recovered"
     );
     #[cfg(test)]
     if is_planted(Planted::KeepEpoch) {

@@ -9,7 +9,7 @@ use crate::coordinator::partition::CoordinatorSettings;
 use crate::metadata::commands::{BrokerConfigRules, CommandError, Settings as CommandSettings};
 use crate::metadata::{Broker, Listener};
 use crate::model::ErrorCode;
-use crate::model::limits::COORDINATOR_SNAPSHOT_EVERY_BYTES;
+use crate::model::limits::{CHUNK_BYTES_MIN, COORDINATOR_SNAPSHOT_EVERY_BYTES};
 use crate::server::QuotaLimits;
 use crate::shard::{
     AdvertisedListener, CoordinationSettings, OffsetsTopic, RetentionSettings, Settings,
@@ -136,6 +136,13 @@ pub fn registration(
             .collect(),
         rack: config.rack.as_deref().map(Into::into),
     }
+}
+
+/// How many last blocks of logs a start may leave to the memory of the shards, one of which may own them all: an
+/// eighth of what it has for records, and no more than its journal holds.
+pub fn tails_max(config: &BrokerConfig) -> usize {
+    let bytes = (config.memory_bytes / 8).min(config.journal_bytes);
+    bytes as usize / config.shard_cpus.len() / CHUNK_BYTES_MIN
 }
 
 /// How many connections there may be.

@@ -47,6 +47,8 @@ pub struct RecoverOptions {
     pub slot_count: u16,
     /// Every log that the metadata knows.
     pub known: FxHashSet<LogId>,
+    /// Logs whose last partial block need not be in their files: the store that opens them has it in memory.
+    pub tails_max: usize,
     /// Of the topics that the metadata does not know, those that it has seen removed: the records of all others
     /// are set aside. `None` where it is sure of what it does not know.
     pub removed: Option<FxHashSet<TopicId>>,
@@ -55,7 +57,7 @@ pub struct RecoverOptions {
 /// What a start finds.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The logs, each exactly as its segments are.
+    /// The logs, each exactly as its segments and its tail are.
     pub logs: Vec<LogState>,
     /// The new start epoch.
     pub epoch: u64,
@@ -154,7 +156,7 @@ async fn recover_once(
     runtime: &Runtime,
     options: &RecoverOptions,
 ) -> Result<Recovered, RecoverError> {
-    let RecoverOptions { dir, directory, slot_count, known, removed } = options;
+    let RecoverOptions { dir, directory, slot_count, known, tails_max, removed } = options;
     let (directory, slot_count) = (*directory, *slot_count);
     let Some(last) = Superblock::read(runtime, dir, directory).await? else {
         return first_start(runtime, dir, directory).await;
@@ -177,7 +179,14 @@ async fn recover_once(
     if !clean {
         read = scan_journals(runtime, dir, directory, epoch, &from, &moved, &mut replay).await?;
     }
-    let (mut logs, report) = replay.bring_up_to_date(runtime, dir).await?;
+    let mut tails_left = *tails_max;
+    let keeps_tail = |log: &LogId| {
+        // Files of unknown logs are set aside as they are.
+        let keeps = tails_left > 0 && known.contains(log);
+        tails_left -= usize::from(keeps);
+        keeps
+    };
+    let (mut logs, report) = replay.bring_up_to_date(runtime, dir, keeps_tail).await?;
     let unknown: Vec<LogState> = logs.extract_if(.., |log| !known.contains(&log.id)).collect();
     if let Some(removed) = removed {
         let is_lost = |log: &LogState| !removed.contains(&log.id.topic);
@@ -287,7 +296,8 @@ async fn scan_journals(
 }
 
 /// Cuts off what a log's files have behind its end: a power failure may take accepted entries out
-/// of the journal and leave what the write-behind had made of them.
+/// of the journal and leave what the write-behind had made of them. Behind a tail that is not in the file it is
+/// written over, and cut when the file is.
 async fn cut_surplus(runtime: &Runtime, dir: &Path, log: &LogState) -> io::Result<()> {
     let Some(active) = log.segments.last() else { return Ok(()) };
     let disk = runtime.disk();
@@ -300,7 +310,11 @@ async fn cut_surplus(runtime: &Runtime, dir: &Path, log: &LogState) -> io::Resul
         let path = own.join(&entry.name);
         match parse_segment_name(&entry.name) {
             Some(base) if base > active.base => disk.remove_file(&path).await?,
-            Some(base) if base == active.base && entry.len > u64::from(active.bytes) => {
+            Some(base)
+                if base == active.base
+                    && log.tail.is_empty()
+                    && entry.len > u64::from(active.bytes) =>
+            {
                 let file = disk.open(&path, OpenMode::WRITE_DIRECT).await?;
                 file.set_len(u64::from(active.bytes)).await?;
                 file.sync_data().await?;
@@ -384,6 +398,7 @@ mod tests {
             directory: DirectoryId([3; 16]),
             slot_count: 1,
             known: FxHashSet::default(),
+            tails_max: 0,
             removed: None,
         }
     }

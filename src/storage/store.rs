@@ -182,10 +182,10 @@ struct StoreCore {
 }
 
 impl Store {
-    /// Opens a slot with the logs that recovery gives it; their files are exact.
+    /// Opens a slot with the logs that recovery gives it; their files are exact, but for tails that are in the states.
     ///
     /// # Errors
-    /// Where the journal's files cannot be made ready.
+    /// Where the journal's files cannot be made ready, and where the tails take more memory than there is.
     pub async fn open(
         runtime: &Runtime,
         options: StoreOptions,
@@ -214,12 +214,17 @@ impl Store {
             options.bypass_bytes_min,
         ));
         let base = states.iter().map(|state| state.id).collect();
-        let logs = states.into_iter().map(|state| {
+        let mut logs = FxHashMap::default();
+        for mut state in states {
+            let tail = std::mem::take(&mut state.tail);
             let log = LogShared::open(engine.clone(), state, LogConfig::default());
-            (log.id, Log(log))
-        });
+            if !log.take_tail(&tail) {
+                return Err(StoreError::Memory { bytes: memory });
+            }
+            logs.insert(log.id, Log(log));
+        }
         let core = Rc::new(StoreCore {
-            logs: RefCell::new(logs.collect()),
+            logs: RefCell::new(logs),
             epoch,
             slot,
             reserved_for: options.keeps_reserve.then_some(journal_bytes),

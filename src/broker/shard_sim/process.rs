@@ -28,6 +28,8 @@ use crate::storage::{RecoverOptions, Recovered, StoreOptions, recover};
 
 pub const DATA: &str = "/data";
 const DIRECTORY: DirectoryId = DirectoryId([7; 16]);
+/// Fewer than there are partitions, so that starts write some tails and keep others.
+const TAILS_MAX: usize = 3;
 
 /// The metadata, which a simulated controller never loses.
 pub type SharedImage = Rc<RefCell<Image>>;
@@ -244,6 +246,7 @@ async fn recover_logs(
         directory: DIRECTORY,
         slot_count: shard_count,
         known: known_logs(&image.borrow()),
+        tails_max: TAILS_MAX,
         removed: None,
     };
     recover(runtime, &options).await.map_err(|error| error.to_string())

@@ -132,10 +132,12 @@ impl Ticket {
 }
 
 impl LogShared {
-    /// Opens a log that is as its state says; its files are exact.
+    /// Opens a log that is as its state says; its files are exact but for a tail, which is brought to memory by
+    /// [`LogShared::take_tail`].
     pub fn open(engine: Rc<Engine>, state: LogState, config: LogConfig) -> Rc<LogShared> {
         let last = state.segments.len() - 1;
-        let has_directory = state.segments.iter().any(|segment| segment.bytes > 0);
+        let has_sealed = state.segments[..last].iter().any(|segment| segment.bytes > 0);
+        let has_directory = has_sealed || state.written > 0;
         let segments = state.segments.iter().enumerate();
         let segments =
             segments.map(|(index, segment)| Segment::on_disk(*segment, index < last)).collect();

@@ -3,9 +3,10 @@
 //! Entries of a log are taken in the order of (owner epoch, sequence), whatever journal they come
 //! from; those that its state covers are skipped. Batches that went past the journal are taken for granted
 //! where a later frame proves them durable; others are read back, and end the log where they are not there.
-//! What the segments lack is then written to them and synced, and their files are cut to their exact length,
-//! so that the next epoch begins with exact files. Doing so twice gives the same bytes, so a crash in
-//! between harms nothing.
+//! What the segments lack is then written to them and synced, and their files are cut to their exact length.
+//! Where a log's last partial block may stay in its state, only whole blocks are written and nothing is cut:
+//! the next epoch's base checkpoint has the rest, as a running store's checkpoints have. Doing so twice gives
+//! the same bytes, so a crash in between harms nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -32,10 +33,11 @@ use crate::runtime::{AlignedBuf, Runtime};
 use crate::storage::directory::segment_path;
 use crate::storage::journal::{Entry, EntryKind, Sequence};
 
-/// Segments that are written at the same time.
-const WRITES_IN_FLIGHT_MAX: usize = 8;
-/// From here on one `syncfs` is cheaper than a sync for each file: nobody else writes during a start.
-const FILES_SYNCED_ALONE_MAX: usize = 16;
+/// Segments that are written and synced at the same time: the file system commits their syncs together.
+const WRITES_IN_FLIGHT_MAX: usize = 16;
+/// From here on one `syncfs` is cheaper than a sync for each file, although it also writes back what others have
+/// left in the page cache of the same file system.
+const FILES_SYNCED_ALONE_MAX: usize = 1024;
 /// One write carries at most so much.
 const WRITE_BYTES_MAX: usize = MIB;
 
@@ -92,6 +94,8 @@ pub struct ReplayReport {
     pub segments: u64,
     /// Bytes written to them.
     pub bytes: u64,
+    /// Logs whose last partial block stays in their states.
+    pub tails: u64,
     /// Logs whose deletion was completed.
     pub deleted: u64,
     /// Batches that had gone past the journal and were in their segments.
@@ -128,12 +132,16 @@ struct Pending {
     bytes: Vec<u8>,
     /// It comes behind a batch that went past the journal, so that the file is cut even if it lacks nothing.
     is_behind: bool,
+    /// The rest of its last block stays in the log's state, so that the file is not cut.
+    goes_on: bool,
 }
 
 /// One log on its way up to date.
 struct Rebuild {
     state: LogState,
     pending: Vec<Pending>,
+    /// A batch of it was read back: until it is synced, its blocks are nowhere else.
+    has_read_back: bool,
     deleted: bool,
 }
 
@@ -162,7 +170,8 @@ impl Replay {
         self.durable.insert(slot, sequence);
     }
 
-    /// Applies the entries, writes what the segments lack, and gives the states that then hold.
+    /// Applies the entries, writes what the segments lack, and gives the states that then hold. The last partial
+    /// block of a log for which `keeps_tail` is true stays in its state.
     ///
     /// # Errors
     /// Where an entry is none of this build's or contradicts its log, and what the disk says. The same may be tried again.
@@ -170,6 +179,7 @@ impl Replay {
         mut self,
         runtime: &Runtime,
         dir: &Path,
+        mut keeps_tail: impl FnMut(&LogId) -> bool,
     ) -> Result<(Vec<LogState>, ReplayReport), ReplayError> {
         let mut report = ReplayReport::default();
         let mut ids: BTreeSet<LogId> = self.states.keys().copied().collect();
@@ -182,6 +192,13 @@ impl Replay {
             let covered = state.as_ref().map(|state| (state.owner_epoch, state.covered));
             self.read_back(runtime, dir, id, covered, &mut entries, &mut report).await?;
             rebuilt.extend(rebuild(id, state, entries, self.now_ms, &mut report)?);
+        }
+        for log in &mut rebuilt {
+            let id = log.state.id;
+            if log.has_tail() && keeps_tail(&id) {
+                log.keep_tail();
+                report.tails += 1;
+            }
         }
         write_all(runtime, dir, &mut rebuilt, &mut report).await?;
         let states = rebuilt.into_iter().filter(|log| !log.deleted).map(|log| log.state);
@@ -294,6 +311,7 @@ fn rebuild(
             sequence: entry.sequence,
             reason,
         })?;
+        log.has_read_back |= entry.batch.is_some();
         (log.state.owner_epoch, log.state.covered) = at;
         report.applied += 1;
         report.bypassed += u64::from(entry.kind == EntryKind::Bypass);
@@ -306,8 +324,8 @@ impl Rebuild {
         let tail = std::mem::take(&mut state.tail);
         let active = state.segments.last().expect("a decoded state has a segment");
         let (base, from) = (active.base, state.written);
-        let pending = Pending { base, from, bytes: tail, is_behind: false };
-        Rebuild { state, pending: vec![pending], deleted: false }
+        let pending = Pending { base, from, bytes: tail, is_behind: false, goes_on: false };
+        Rebuild { state, pending: vec![pending], has_read_back: false, deleted: false }
     }
 
     fn active(&mut self) -> &mut SegmentState {
@@ -329,7 +347,8 @@ impl Rebuild {
                     return Err("a roll of another segment");
                 }
                 self.state.segments.push(SegmentState::empty(base));
-                self.pending.push(Pending { base, from: 0, bytes: Vec::new(), is_behind: false });
+                let (is_behind, goes_on) = (false, false);
+                self.pending.push(Pending { base, from: 0, bytes: Vec::new(), is_behind, goes_on });
                 Ok(())
             }
             Change::LogStart(start) => {
@@ -375,8 +394,27 @@ impl Rebuild {
         }
         let whole = u32::try_from(whole).map_err(|_| "a bypass beyond a segment")?;
         let pending = self.note(place, &header, now_ms)?;
-        *pending = Pending { base: place.base, from: whole, bytes: rest.to_vec(), is_behind: true };
+        let (base, bytes) = (place.base, rest.to_vec());
+        *pending = Pending { base, from: whole, bytes, is_behind: true, goes_on: false };
         Ok(())
+    }
+
+    /// Whether its last block is a partial one that may stay in the state. Behind a batch that was read back the
+    /// last block is written with it: what a power failure leaves of a write's end is then not of that batch.
+    fn has_tail(&mut self) -> bool {
+        let pending = self.pending();
+        let is_aligned = (pending.from as usize).is_multiple_of(BLOCK);
+        let is_whole = pending.bytes.len().is_multiple_of(BLOCK);
+        !self.deleted && !self.has_read_back && is_aligned && !is_whole
+    }
+
+    /// Leaves the last partial block in the state, and whole blocks to be written.
+    fn keep_tail(&mut self) {
+        let pending = self.pending();
+        let whole = block_floor(pending.bytes.len() as u64) as usize;
+        let tail = pending.bytes.split_off(whole);
+        (pending.is_behind, pending.goes_on) = (false, true);
+        self.state.tail = tail;
     }
 
     /// What is pending at the end of the active segment.
@@ -447,8 +485,7 @@ impl Pending {
 /// What writers share.
 struct Writing<'a> {
     logs: std::slice::IterMut<'a, Rebuild>,
-    /// Files that are written; none of them stays open when there are many.
-    files: Vec<File>,
+    /// The file system is synced at the end, and no file by itself.
     syncs_all: bool,
     directories: BTreeSet<PathBuf>,
     segments: u64,
@@ -462,10 +499,11 @@ async fn write_all(
     logs: &mut [Rebuild],
     report: &mut ReplayReport,
 ) -> Result<(), ReplayError> {
+    let due = logs.iter().flat_map(|log| &log.pending).filter(|pending| pending.is_due());
+    let syncs_all = due.count() > FILES_SYNCED_ALONE_MAX;
     let writing = RefCell::new(Writing {
         logs: logs.iter_mut(),
-        files: Vec::new(),
-        syncs_all: false,
+        syncs_all,
         directories: BTreeSet::new(),
         segments: 0,
         bytes: 0,
@@ -482,9 +520,6 @@ async fn write_all(
     if writing.syncs_all {
         disk.sync_filesystem(dir).await.map_err(failed(dir))?;
     } else {
-        for file in &writing.files {
-            file.sync_data().await.map_err(failed(dir))?;
-        }
         for directory in &writing.directories {
             // The directory of a deleted log is itself gone.
             directories::gone(disk.sync_dir(directory).await).map_err(failed(directory))?;
@@ -522,21 +557,19 @@ async fn write_logs(
         for segment in pending.into_iter().filter(Pending::is_due) {
             let path = segment_path(dir, id, segment.base);
             let file = write_segment(runtime, &path, &segment).await.map_err(failed(&path))?;
+            if !writing.borrow().syncs_all {
+                file.sync_data().await.map_err(failed(&path))?;
+            }
             let mut writing = writing.borrow_mut();
             writing.segments += 1;
             writing.bytes += segment.bytes.len() as u64;
-            writing.files.push(file);
-            if writing.syncs_all || writing.files.len() > FILES_SYNCED_ALONE_MAX {
-                writing.syncs_all = true;
-                writing.files.clear();
-            }
         }
-        log.state.written = log.active().bytes;
+        log.state.written = log.active().bytes - log.state.tail.len() as u32;
         log.state.covered = Sequence::NONE;
     }
 }
 
-/// Writes what is pending in whole blocks, the last one filled with zeros, and cuts the file.
+/// Writes what is pending in whole blocks, the last one filled with zeros, and cuts the file unless it goes on.
 async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io::Result<File> {
     if !(pending.from as usize).is_multiple_of(BLOCK) {
         let message = "the journal lacks the beginning of a block that is to be written again";
@@ -551,7 +584,7 @@ async fn write_segment(runtime: &Runtime, path: &Path, pending: &Pending) -> io:
         file.write_at(vec![Piece::Aligned(buffer, blocks)], offset).await?;
         offset += part.len() as u64;
     }
-    if file.len().await? != offset {
+    if !pending.goes_on && file.len().await? != offset {
         file.set_len(offset).await?;
     }
     Ok(file)

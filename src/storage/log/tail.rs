@@ -1,4 +1,5 @@
-//! Bringing the last partial block of a cut file back, before its log is appended to again.
+//! Bringing a log's last partial block to memory: from its state when it is opened, or back from a cut file before
+//! the log is appended to again.
 
 use std::rc::Rc;
 
@@ -7,11 +8,32 @@ use super::failure::{LogAppendError, StorageFailed};
 use super::open_segments::Access;
 use super::partition_log::{LogCore, LogShared};
 use crate::model::Offset;
-use crate::model::units::{BLOCK, block_floor};
+use crate::model::units::{BLOCK, block_ceil, block_floor};
 use crate::runtime::AlignedBuf;
 use crate::storage::journal::EntryKind;
 
 impl LogShared {
+    /// Takes the end that its file lacks from its state to memory; false where there is too little for that.
+    pub fn take_tail(self: &Rc<Self>, tail: &[u8]) -> bool {
+        if tail.is_empty() {
+            return true;
+        }
+        let mut core = self.core_mut();
+        let active = core.active_mut();
+        let written = active.state.bytes - tail.len() as u32;
+        if !active.window.grow(self.engine.runtime.arena(), tail.len(), written) {
+            return false;
+        }
+        active.window.append(tail);
+        active.written = written;
+        // The file may go on with what never came to be part of the log: it is cut when it is to be exact.
+        active.allocated = block_ceil(active.state.bytes.into()) as u32;
+        drop(core);
+        self.awake.set(true);
+        self.engine.awaken(self);
+        true
+    }
+
     /// Reads the last partial block back into memory and logs it, so that it may be written again.
     pub(super) async fn load_tail(self: &Rc<Self>) -> Result<(), LogAppendError> {
         let loaded = self.loaded.listen();

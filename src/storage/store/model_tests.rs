@@ -62,7 +62,9 @@ pub async fn recover(runtime: &Runtime) -> (u64, Vec<LogState>, bool) {
     };
     let report = scan(runtime, &journal_dir(dir), identity(epoch), from, feed).await;
     replay.note_durable(0, report.expect("a journal").durable);
-    let (states, _) = replay.bring_up_to_date(runtime, dir).await.expect("logs");
+    // Tails of some logs stay in their states.
+    let keeps_tail = |log: &LogId| log.partition.0 % 2 == 0;
+    let (states, _) = replay.bring_up_to_date(runtime, dir, keeps_tail).await.expect("logs");
     (epoch, states, false)
 }
 
