@@ -3,10 +3,10 @@
 //!
 //! The files come ordered by the generation of their first frame, without those that have nothing to say (`turns`).
 //! The *chain* is the frames from the first wanted sequence on, each at the place, with the sequence, the generation
-//! and the previous CRC that the one before demands. Where it stops, everything behind is still read: a frame there of this journal and epoch that was submitted when the first missing sequence was
-//! already durable proves that acknowledged bytes are gone, and that is corruption. Otherwise the
-//! rest was never acknowledged, a torn tail, and is dropped. Frames before the first wanted
-//! sequence are covered by a checkpoint: a hole among them harms nobody.
+//! and the previous CRC that the one before demands. Where it stops, everything behind is still read: a frame there
+//! of this journal and epoch that was submitted when the first missing sequence was already durable proves that
+//! acknowledged bytes are gone, and that is corruption. Otherwise the rest was never acknowledged, a torn tail, and is
+//! dropped. Frames before the first wanted sequence are covered by a checkpoint: a hole among them harms nobody.
 
 use std::fmt;
 
