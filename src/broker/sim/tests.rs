@@ -12,7 +12,7 @@ use crate::runtime::sim::{Planted, with_planted};
 /// Seeds where nothing else is said: unoptimised, each takes many seconds.
 const SEEDS: u64 = 6;
 /// A planted bug is found within so many seeds.
-const PLANTED_SEEDS: u64 = 6;
+const PLANTED_SEEDS: u64 = 12;
 const THREADS: usize = 2;
 /// The bugs that are planted, one at a time.
 const BUGS: [Planted; 13] = [
