@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use klamm::runtime::Runtime;
 use klamm::storage::directory::DirectoryId;
-use klamm::storage::journal::{JournalIdentity, JournalOptions};
+use klamm::storage::journal::{JournalIdentity, JournalOptions, parse_file_name};
 
 use crate::machine::micros;
 
@@ -34,7 +34,8 @@ pub fn journal_options(dir: &Path, slot: u16, file_bytes: usize) -> JournalOptio
 pub async fn all_zeroed(runtime: &Runtime, options: &JournalOptions) {
     loop {
         let files = runtime.disk().list_dir(&options.dir).await.expect("it was made");
-        if files.iter().all(|file| file.len == options.file_bytes) {
+        let mut journals = files.iter().filter(|file| parse_file_name(&file.name).is_some());
+        if journals.all(|file| file.len == options.file_bytes) {
             return;
         }
         runtime.sleep(Duration::from_millis(5)).await;
