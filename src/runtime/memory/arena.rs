@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use super::chunk::Chunk;
 use super::free_blocks::{FreeBlocks, REGION_BYTES};
+use super::mapping::Mapping;
 use crate::model::limits::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
 use crate::runtime::sync::Event;
 
@@ -27,8 +28,7 @@ const TRIM_REGIONS_MAX: usize = 8;
 pub struct Arena(Rc<ArenaCore>);
 
 pub(super) struct ArenaCore {
-    base: NonNull<u8>,
-    bytes_max: usize,
+    mapping: Mapping,
     bytes_used: Cell<usize>,
     /// The quota that the arena never falls below.
     quota_min: Cell<usize>,
@@ -53,24 +53,9 @@ impl Arena {
         }
         let bytes_max = regions * REGION_BYTES;
         let file = memory_file(bytes_max)?;
-        // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes_max,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_NORESERVE,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let base = NonNull::new(base.cast()).expect("mmap never returns null without MAP_FIXED");
+        let mapping = Mapping::shared(&file, bytes_max, libc::MAP_NORESERVE)?;
         Ok(Arena(Rc::new(ArenaCore {
-            base,
-            bytes_max,
+            mapping,
             bytes_used: Cell::new(0),
             quota_min: Cell::new(bytes_max),
             quota: Cell::new(bytes_max),
@@ -105,12 +90,12 @@ impl Arena {
 
     /// The cap.
     pub fn bytes_max(&self) -> usize {
-        self.0.bytes_max
+        self.0.mapping.bytes()
     }
 
     /// Bytes of regions that hold memory, whether chunks use it or not.
     pub fn bytes_touched(&self) -> usize {
-        self.0.bytes_max - self.0.blocks.borrow().untouched_regions() * REGION_BYTES
+        self.bytes_max() - self.0.blocks.borrow().untouched_regions() * REGION_BYTES
     }
 
     /// Up to here, in bytes, fresh memory is taken; without [`Arena::limit`] that is the cap.
@@ -120,7 +105,7 @@ impl Arena {
 
     /// Sets the quota, and what it falls back to, to `bytes` or the cap.
     pub fn limit(&self, bytes: usize) {
-        let quota = bytes.next_multiple_of(REGION_BYTES).clamp(REGION_BYTES, self.0.bytes_max);
+        let quota = bytes.next_multiple_of(REGION_BYTES).clamp(REGION_BYTES, self.bytes_max());
         self.0.quota_min.set(quota);
         self.0.quota.set(quota);
     }
@@ -130,7 +115,7 @@ impl Arena {
     /// What is not used until the next [`Arena::trim`] is forfeited.
     pub fn extend(&self, bytes: usize) -> bool {
         let quota = self.0.quota.get();
-        let more = bytes.min(self.0.bytes_max - quota);
+        let more = bytes.min(self.bytes_max() - quota);
         self.0.quota.set(quota + more);
         more > 0
     }
@@ -175,9 +160,9 @@ impl Arena {
 impl ArenaCore {
     /// The address of the piece at `at`.
     pub(super) fn address(&self, at: usize) -> NonNull<u8> {
-        debug_assert!(at < self.bytes_max);
+        debug_assert!(at < self.mapping.bytes());
         // SAFETY: `at` came from the free blocks, so it lies inside the mapping.
-        unsafe { self.base.add(at) }
+        unsafe { self.mapping.base().add(at) }
     }
 
     pub(super) fn give_back(&self, at: usize, bytes: usize) {
@@ -198,13 +183,6 @@ impl ArenaCore {
             )
         };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    }
-}
-
-impl Drop for ArenaCore {
-    fn drop(&mut self) {
-        // SAFETY: every chunk and lease holds the core, so nothing points into the mapping now.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes_max) };
     }
 }
 

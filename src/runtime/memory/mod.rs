@@ -6,7 +6,7 @@
 
 #[expect(unsafe_code, reason = "allocates aligned memory")]
 mod aligned;
-#[expect(unsafe_code, reason = "maps a memory file and punches free regions out of it")]
+#[expect(unsafe_code, reason = "makes a memory file and punches free regions out of it")]
 mod arena;
 #[expect(unsafe_code, reason = "writes and reads disjoint ranges of a mapping")]
 mod chunk;
@@ -14,6 +14,8 @@ mod copy;
 mod free_blocks;
 #[expect(unsafe_code, reason = "reads leased bytes that another core owns")]
 mod lease_table;
+#[expect(unsafe_code, reason = "maps files")]
+mod mapping;
 mod piece;
 
 pub use aligned::AlignedBuf;
@@ -21,4 +23,5 @@ pub use arena::Arena;
 pub use chunk::{Chunk, Lease};
 pub use copy::copy;
 pub use lease_table::{BorrowedLease, LeaseReturns, LeaseSlot, LeaseTable, RemoteLease};
+pub(super) use mapping::Mapping;
 pub use piece::Piece;

@@ -2,22 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use crate::runtime::memory::copy;
+use crate::runtime::memory::{Mapping, copy};
 
 /// A whole file, mapped for as long as this lives.
-pub struct UringMapping {
-    base: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone, and its address is the same on every thread.
-unsafe impl Send for UringMapping {}
+pub struct UringMapping(Mapping);
 
 /// Makes a file of `bytes` zeros and maps it; blocks.
 pub(in crate::runtime) fn map(path: &Path, bytes: usize) -> io::Result<UringMapping> {
@@ -25,41 +18,20 @@ pub(in crate::runtime) fn map(path: &Path, bytes: usize) -> io::Result<UringMapp
     // It gets its space here, where a full disk is an error: a store for which there is none ends the process.
     file.write_all_at(&vec![0; bytes], 0)?;
     file.set_len(bytes as u64)?;
-    // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
-    let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_POPULATE,
-            file.as_raw_fd(),
-            0,
-        )
-    };
-    if base == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
-    let base = NonNull::new(base.cast()).expect("mmap never returns null without MAP_FIXED");
-    Ok(UringMapping { base, bytes })
+    Mapping::shared(&OwnedFd::from(file), bytes, libc::MAP_POPULATE).map(UringMapping)
 }
 
 impl UringMapping {
     /// Stores bytes: those of an earlier call are there if any of a later one are.
     pub(in crate::runtime) fn store(&mut self, offset: usize, bytes: &[u8]) {
         let end = offset.checked_add(bytes.len());
-        assert!(end.is_some_and(|end| end <= self.bytes), "a store reaches beyond its file");
+        assert!(end.is_some_and(|end| end <= self.0.bytes()), "a store reaches beyond its file");
         // SAFETY: the range was checked, and nobody else in this process refers to the mapping.
-        let target =
-            unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(offset), bytes.len()) };
+        let target = unsafe {
+            std::slice::from_raw_parts_mut(self.0.base().as_ptr().add(offset), bytes.len())
+        };
         copy(target, bytes);
         // A process ends between two instructions, so their order is all that counts; the compiler must not change it.
         compiler_fence(Ordering::SeqCst);
-    }
-}
-
-impl Drop for UringMapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and no reference into it is left.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
 }

@@ -17,7 +17,7 @@ mod executor;
 mod file;
 #[expect(unsafe_code, reason = "clocks and random bytes")]
 mod handle;
-#[expect(unsafe_code, reason = "maps a file and writes into it")]
+#[expect(unsafe_code, reason = "writes into a mapping")]
 mod mapping;
 #[expect(unsafe_code, reason = "gives the kernel addresses of held buffers")]
 mod net;

@@ -39,8 +39,8 @@ pub const FRAME_HEADER_BYTES: usize = 96;
 pub const FORMAT_VERSION: u16 = 1;
 
 const MAGIC: [u8; 8] = *b"KLAMMJNL";
-const CRC_AT: usize = 12;
-const CRC_END: usize = 16;
+pub(super) const CRC_AT: usize = 12;
+pub(super) const CRC_END: usize = 16;
 
 /// Which journal, in which term: frames of any other are dead bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,8 @@ pub fn seal(frame: &mut [u8], header: &FrameHeader) -> u32 {
     crc
 }
 
-fn checksum(frame: &[u8]) -> u32 {
+/// The checksum of a frame, or of a head of the mirror: of all its bytes but those that hold it.
+pub(super) fn checksum(frame: &[u8]) -> u32 {
     crc32c_append(crc32c(&frame[..CRC_AT]), &frame[CRC_END..])
 }
 

@@ -43,7 +43,9 @@ use crate::runtime::disk::MappedFile;
 use crate::storage::directory::DirectoryId;
 
 use super::entry::Sequence;
-use super::frame::{FRAME_HEADER_BYTES, JournalIdentity, u16_at, u32_at, u64_at};
+use super::frame::{
+    CRC_AT, CRC_END, FRAME_HEADER_BYTES, JournalIdentity, checksum, u16_at, u32_at, u64_at,
+};
 use super::options::{JournalOptions, mirror_path};
 use super::staging::StagedFrame;
 
@@ -59,8 +61,6 @@ const MAGIC: [u8; 8] = *b"KLAMMMIR";
 const FORMAT_VERSION: u16 = 1;
 const HEAD_BYTES: usize = 64;
 const HEADS_AT: [usize; 2] = [0, 512];
-const CRC_AT: usize = 12;
-const CRC_END: usize = 16;
 
 /// What a side holds of the frame that has it.
 #[derive(Clone, Copy)]
@@ -169,10 +169,6 @@ fn encode_head(identity: &JournalIdentity, held: &Held) -> [u8; HEAD_BYTES] {
     let crc = checksum(&head);
     head[CRC_AT..CRC_END].copy_from_slice(&crc.to_le_bytes());
     head
-}
-
-fn checksum(head: &[u8]) -> u32 {
-    crc32c_append(crc32c(&head[..CRC_AT]), &head[CRC_END..])
 }
 
 /// Entries of one frame, as a scan finds them.

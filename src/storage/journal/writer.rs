@@ -554,18 +554,21 @@ impl Journal {
         self.0.runtime.spawn(Lane::Hot, async move {
             runtime.sleep(KEPT_BACK_MAX).await;
             if let Some(shared) = shared.upgrade() {
-                shared.state.borrow_mut().staging.make_due(first);
-                Journal(shared).wake();
+                Journal(shared).send_now(first);
             }
         });
     }
 
+    fn send_now(&self, first: Sequence) {
+        self.0.state.borrow_mut().staging.make_due(first);
+        self.wake();
+    }
+
     /// Sends what is kept back, because somebody waits for the room that it takes.
     fn send_kept(&self) {
-        let staging = &mut self.0.state.borrow_mut().staging;
-        if let Some(first) = staging.only().map(|frame| frame.first) {
-            staging.make_due(first);
-            self.wake();
+        let kept = self.0.state.borrow().staging.only().map(|frame| frame.first);
+        if let Some(first) = kept {
+            self.send_now(first);
         }
     }
 

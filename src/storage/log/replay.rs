@@ -324,8 +324,8 @@ impl Rebuild {
         let tail = std::mem::take(&mut state.tail);
         let active = state.segments.last().expect("a decoded state has a segment");
         let (base, from) = (active.base, state.written);
-        let pending = Pending { base, from, bytes: tail, is_behind: false, goes_on: false };
-        Rebuild { state, pending: vec![pending], has_read_back: false, deleted: false }
+        let pending = vec![Pending::at(base, from, tail)];
+        Rebuild { state, pending, has_read_back: false, deleted: false }
     }
 
     fn active(&mut self) -> &mut SegmentState {
@@ -347,8 +347,7 @@ impl Rebuild {
                     return Err("a roll of another segment");
                 }
                 self.state.segments.push(SegmentState::empty(base));
-                let (is_behind, goes_on) = (false, false);
-                self.pending.push(Pending { base, from: 0, bytes: Vec::new(), is_behind, goes_on });
+                self.pending.push(Pending::at(base, 0, Vec::new()));
                 Ok(())
             }
             Change::LogStart(start) => {
@@ -394,8 +393,7 @@ impl Rebuild {
         }
         let whole = u32::try_from(whole).map_err(|_| "a bypass beyond a segment")?;
         let pending = self.note(place, &header, now_ms)?;
-        let (base, bytes) = (place.base, rest.to_vec());
-        *pending = Pending { base, from: whole, bytes, is_behind: true, goes_on: false };
+        *pending = Pending { is_behind: true, ..Pending::at(place.base, whole, rest.to_vec()) };
         Ok(())
     }
 
@@ -477,6 +475,10 @@ impl Rebuild {
 }
 
 impl Pending {
+    fn at(base: Offset, from: u32, bytes: Vec<u8>) -> Pending {
+        Pending { base, from, bytes, is_behind: false, goes_on: false }
+    }
+
     fn is_due(&self) -> bool {
         self.is_behind || !self.bytes.is_empty()
     }
